@@ -1,0 +1,44 @@
+#ifndef COMMON_NOSTR_KIND_H
+#define COMMON_NOSTR_KIND_H
+/* Kind numbers that mean something to a relay, and their storage class (NIP-01). Any thread. */
+#include "base/base.h"
+
+enum kind_class {
+    KIND_REGULAR,     /* every event is kept; also all numbers that NIP-01 does not classify */
+    KIND_REPLACEABLE, /* newest per (pubkey, kind): 0, 3, 10000-19999 */
+    KIND_EPHEMERAL,   /* never stored: 20000-29999 */
+    KIND_ADDRESSABLE, /* newest per (pubkey, kind, d): 30000-39999 */
+};
+
+enum {
+    KIND_METADATA = 0,
+    KIND_NOTE = 1,
+    KIND_FOLLOWS = 3,
+    KIND_DIRECT_MESSAGE = 4,
+    KIND_DELETION = 5,
+    KIND_REPOST = 6,
+    KIND_SEAL = 13,
+    KIND_CHAT = 14,
+    KIND_CHAT_FILE = 15,
+    KIND_GENERIC_REPOST = 16,
+    KIND_VANISH = 62,
+    KIND_GIFT_WRAP = 1059,
+    KIND_ZAP_REQUEST = 9734,
+    KIND_EPHEMERAL_GIFT_WRAP = 21059,
+    KIND_AUTH = 22242,
+    KIND_BLOSSOM_AUTH = 24242,
+    KIND_HTTP_AUTH = 27235,
+    KIND_MAX = 65535,
+};
+
+enum kind_class kind_class(int kind);
+
+/* NIP-04, 17, 59: kinds that only their parties may read: 4, 13, 14, 15, 1059, 21059. */
+bool kind_is_private(int kind);
+/* NIP-04: of the private kinds only 4, 13, 14 and 15 are readable by their author; the author of a
+ * gift wrap is a one-time key and no reader. */
+bool kind_author_reads(int kind);
+/* All private kinds, for SQL parameters; *n is their number. */
+const int *kind_private_list(size_t *n);
+
+#endif
