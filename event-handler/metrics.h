@@ -1,0 +1,29 @@
+#ifndef EVENT_HANDLER_METRICS_H
+#define EVENT_HANDLER_METRICS_H
+/*
+ * All metrics of the event handler (ops/metrics.h). The enum indexes the table in metrics.c: a row here, a row there, same order.
+ */
+#include "ops/metrics.h"
+
+enum metric {
+    /* api/ */
+    M_HTTP_REQUESTS,      /* by enum http_metric_status */
+    M_HTTP_CONNECTIONS,
+    /* query/ */
+    M_QUERIES,            /* by enum query_metric_result */
+    M_QUERY_SECONDS,      /* time on a read worker, per page */
+    M_QUERY_EVENTS,
+    M_QUERY_WAITING,
+    M_QUERY_RUNNING,
+    M_QUERY_PRIMARY,
+    M_READ_DATABASE_UP,
+    METRIC_COUNT
+};
+
+enum http_metric_status { HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };
+enum query_metric_result { QUERY_METRIC_OK, QUERY_METRIC_BUSY, QUERY_METRIC_INVALID, QUERY_METRIC_TIMEOUT, QUERY_METRIC_FAILED };
+
+/* Once, before threads. */
+void event_handler_metrics_open(void);
+
+#endif
