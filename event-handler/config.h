@@ -28,7 +28,7 @@ struct config {
 
     /* query/ */
     int64_t read_workers;         /* threads, each with its own connection */
-    int64_t read_queue;           /* queries that may wait for a worker */
+    int64_t read_queue;           /* queries that may exist at the same time */
     int64_t read_timeout_ms;      /* statement_timeout of read connections */
     int64_t query_page;           /* most events that one page holds */
     int64_t count_cap;            /* COUNT stops here and says "approximate" */

@@ -1,0 +1,132 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct config, name)
+
+/* One row per variable; PGx_READ and PGx_WRITE differ in their default and help only. */
+static const struct setting settings[] = {
+    SHARED_SETTINGS(FIELD(shared)),
+
+    {.name = "EVENT_HANDLER_HOST", .type = SETTING_STRING, .offset = FIELD(host), .def = "0.0.0.0", .group = "Internal API",
+     .help = "Address that the internal API listens on."},
+    {.name = "EVENT_HANDLER_PORT", .type = SETTING_INT, .offset = FIELD(port), .def = "8009", .min = 1, .max = 65535,
+     .group = "Internal API", .help = "Its port."},
+    {.name = "API_THREADS", .type = SETTING_INT, .offset = FIELD(http_threads), .def = "2", .min = 1, .max = 64,
+     .group = "Internal API", .help = "Threads that read requests and send answers."},
+    {.name = "API_CONNECTIONS", .type = SETTING_INT, .offset = FIELD(http_connections), .def = "1024", .min = 8, .max = 65536,
+     .group = "Internal API", .help = "Most connections at the same time; further ones are refused."},
+
+    {.name = "PGHOST_WRITE", .type = SETTING_STRING, .offset = FIELD(pg_write.host), .def = "postgres", .group = "PostgreSQL",
+     .help = "Host of the PostgreSQL primary."},
+    {.name = "PGPORT_WRITE", .type = SETTING_INT, .offset = FIELD(pg_write.port), .def = "5432", .min = 1, .max = 65535,
+     .group = "PostgreSQL", .help = "Its port."},
+    {.name = "PGUSER_WRITE", .type = SETTING_STRING, .offset = FIELD(pg_write.user), .def = "nostr", .group = "PostgreSQL",
+     .help = "User that owns the schema."},
+    {.name = "PGPASSWORD_WRITE", .type = SETTING_STRING, .offset = FIELD(pg_write.password), .def = "", .secret = true,
+     .group = "PostgreSQL", .help = "Its password."},
+    {.name = "PGDATABASE_WRITE", .type = SETTING_STRING, .offset = FIELD(pg_write.database), .def = "nostr",
+     .group = "PostgreSQL", .help = "Database that holds the events."},
+    {.name = "PGHOST_READ", .type = SETTING_STRING, .offset = FIELD(pg_read.host), .def = "", .group = "PostgreSQL",
+     .help = "Host of the read replica; empty for PGHOST_WRITE."},
+    {.name = "PGPORT_READ", .type = SETTING_INT, .offset = FIELD(pg_read.port), .def = "0", .min = 0, .max = 65535,
+     .group = "PostgreSQL", .help = "Its port; 0 for PGPORT_WRITE."},
+    {.name = "PGUSER_READ", .type = SETTING_STRING, .offset = FIELD(pg_read.user), .def = "", .group = "PostgreSQL",
+     .help = "User for reading; empty for PGUSER_WRITE."},
+    {.name = "PGPASSWORD_READ", .type = SETTING_STRING, .offset = FIELD(pg_read.password), .def = "", .secret = true,
+     .group = "PostgreSQL", .help = "Its password; empty for PGPASSWORD_WRITE."},
+    {.name = "PGDATABASE_READ", .type = SETTING_STRING, .offset = FIELD(pg_read.database), .def = "", .group = "PostgreSQL",
+     .help = "Database for reading; empty for PGDATABASE_WRITE."},
+
+    {.name = "READ_WORKERS", .type = SETTING_INT, .offset = FIELD(read_workers), .def = "4", .min = 1, .max = 256,
+     .group = "Queries", .help = "Threads that read for queries, each with its own connection to the _READ database."},
+    {.name = "READ_QUEUE", .type = SETTING_INT, .offset = FIELD(read_queue), .def = "4096", .min = 1, .max = 1000000,
+     .group = "Queries", .help = "Queries that may exist at the same time, waiting, running or being sent; further ones are refused."},
+    {.name = "READ_TIMEOUT_MS", .type = SETTING_INT, .offset = FIELD(read_timeout_ms), .def = "5000", .min = 10, .max = 600000,
+     .group = "Queries", .help = "Longest that PostgreSQL may work on one page of an answer, in milliseconds."},
+    {.name = "QUERY_PAGE", .type = SETTING_INT, .offset = FIELD(query_page), .def = "500", .min = 1, .max = 5000,
+     .group = "Queries", .help = "Most events that are read at a time for one query."},
+    {.name = "COUNT_CAP", .type = SETTING_INT, .offset = FIELD(count_cap), .def = "100000", .min = 1, .max = 100000000,
+     .group = "Queries", .help = "COUNT stops here and marks its answer as approximate."},
+    {.name = "SEARCH_ENABLED", .type = SETTING_BOOL, .offset = FIELD(search_enabled), .def = "True", .group = "Queries",
+     .help = "Full-text search (NIP-50): whether events are indexed for it and queries for it are answered."},
+
+    {.name = "VERIFY_THREADS", .type = SETTING_INT, .offset = FIELD(verify_threads), .def = "0", .min = 0, .max = 256,
+     .group = "Ingest", .help = "Threads that check signatures; 0 for one per processor."},
+    {.name = "INGEST_QUEUE_EVENTS", .type = SETTING_INT, .offset = FIELD(ingest_queue_events), .def = "20000", .min = 1,
+     .max = 1000000, .group = "Ingest", .help = "Events that may wait to be verified or written; further ones are refused."},
+    {.name = "WRITE_BATCH_EVENTS", .type = SETTING_INT, .offset = FIELD(write_batch_events), .def = "500", .min = 1,
+     .max = 10000, .group = "Ingest", .help = "Most events that one transaction stores."},
+    {.name = "WRITE_TIMEOUT_MS", .type = SETTING_INT, .offset = FIELD(write_timeout_ms), .def = "10000", .min = 100,
+     .max = 600000, .group = "Ingest", .help = "Longest that one statement of the writer may take, in milliseconds."},
+    {.name = "EXPIRY_SWEEP_SECONDS", .type = SETTING_INT, .offset = FIELD(sweep_seconds), .def = "60", .min = 1, .max = 86400,
+     .group = "Ingest", .help = "How often expired events are deleted (NIP-40), in seconds. They are never served meanwhile."},
+};
+
+/* Beginnings that no other program's variables have: what is left over with them is a typing error. */
+static const char *const prefixes[] = {"PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_",
+                                       "WRITE_",  "INGEST_", "VERIFY_", "QUERY_",      "API_",        "SEARCH_",
+                                       "EXPIRY_", NULL};
+
+static bool default_to(char **value, const char *other)
+{
+    if ((*value)[0] != '\0')
+        return true;
+    free(*value);
+    *value = strdup(other);
+    return *value != NULL;
+}
+
+enum err config_load(struct config *cfg)
+{
+    const struct pg_settings *w = &cfg->pg_write;
+    struct pg_settings *r = &cfg->pg_read;
+    enum err err;
+
+    memset(cfg, 0, sizeof *cfg);
+    err = settings_load(settings, ARRAY_LEN(settings), prefixes, cfg);
+    if (err)
+        return err;
+    if (r->port == 0)
+        r->port = w->port;
+    if (!default_to(&r->host, w->host) || !default_to(&r->user, w->user) || !default_to(&r->password, w->password) ||
+        !default_to(&r->database, w->database))
+        return ERR_NOMEM;
+    return OK;
+}
+
+void config_free(struct config *cfg)
+{
+    settings_free(settings, ARRAY_LEN(settings), cfg);
+}
+
+void config_help(struct buf *out)
+{
+    settings_help(settings, ARRAY_LEN(settings), out);
+}
+
+void config_markdown(struct buf *out)
+{
+    settings_markdown(settings, ARRAY_LEN(settings), out);
+}
+
+static struct db_target target(const struct pg_settings *pg, const char *role)
+{
+    return (struct db_target){.host = pg->host,
+                              .user = pg->user,
+                              .password = pg->password,
+                              .database = pg->database,
+                              .port = (int)pg->port,
+                              .role = role};
+}
+
+struct db_target config_write_target(const struct config *cfg, const char *role)
+{
+    return target(&cfg->pg_write, role);
+}
+
+struct db_target config_read_target(const struct config *cfg, const char *role)
+{
+    return target(&cfg->pg_read, role);
+}
