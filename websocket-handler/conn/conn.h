@@ -52,6 +52,11 @@ bool conn_send_shared(struct conn *c, struct slice head, struct refbuf *tail);
 /* True while more is queued than the soft mark: producers should pause until conn_ops.drained. */
 bool conn_is_congested(const struct conn *c);
 
+/* Stops taking messages from the client until conn_resume_reading(), so that TCP holds it back: the session has as much unanswered as it may. A few
+ * messages that were already received may still come up. Keep-alive deadlines must not cut a connection for this. Harmless when repeated. */
+void conn_pause_reading(struct conn *c);
+void conn_resume_reading(struct conn *c);
+
 enum conn_close_reason {
     CONN_CLOSE_BY_PEER,      /* the client closed, or its socket failed */
     CONN_CLOSE_SHUTDOWN,     /* 1012: this process is going away */
