@@ -1,6 +1,6 @@
 /*
  * libpq is driven without blocking inside it: every wait is a poll() of ours with a deadline, so that a stopped server or a
- * silent network costs DB_STALL_MS at most, and a pipeline that is large in both directions cannot lock up (libpq's manual
+ * silent network costs stall_ms at most, and a pipeline that is large in both directions cannot lock up (libpq's manual
  * asks to read while writing).
  */
 #include "store/db.h"
@@ -24,7 +24,7 @@ static void quiet_notice(void *arg, const PGresult *res)
 
 void db_init(struct db *db, const struct db_target *target, const char *settings)
 {
-    *db = (struct db){.target = target, .settings = settings};
+    *db = (struct db){.target = target, .settings = settings, .stall_ms = DB_STALL_MS};
     backoff_init(&db->backoff, RETRY_FIRST_MS, RETRY_MOST_MS);
 }
 
@@ -115,7 +115,7 @@ static enum err broken(struct db *db)
 /* Pushes out what is queued and returns when a result can be had without blocking. */
 static enum err wait_for_result(struct db *db)
 {
-    uint64_t deadline = clock_mono_ms() + DB_STALL_MS;
+    uint64_t deadline = clock_mono_ms() + db->stall_ms;
 
     for (;;) {
         int unsent = PQflush(db->conn);
@@ -136,7 +136,7 @@ static enum err wait_for_result(struct db *db)
                 return broken(db);
         }
         if (n > 0)
-            deadline = clock_mono_ms() + DB_STALL_MS;
+            deadline = clock_mono_ms() + db->stall_ms;
         else if (clock_mono_ms() >= deadline)
             return broken(db);
     }

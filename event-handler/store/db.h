@@ -2,7 +2,7 @@
 #define EVENT_HANDLER_STORE_DB_H
 /*
  * One PostgreSQL connection of one thread: connect with backoff, prepared statements, pipelines, binary parameters. Calls
- * block, but never for longer than DB_STALL_MS without a sign of life: worker threads only, never a loop thread. SQL always
+ * block, but never for longer than stall_ms without a sign of life: worker threads only, never a loop thread. SQL always
  * has parameters. A broken connection is reported as ERR_IO once per call and re-opened by the next db_ready().
  */
 #include <libpq-fe.h>
@@ -11,7 +11,7 @@
 #include "ops/backoff.h"
 
 enum {
-    DB_STALL_MS = 30000,   /* a server that says nothing for this long is taken for dead */
+    DB_STALL_MS = 30000,   /* by default, a server that says nothing for this long is taken for dead */
     DB_MAX_PREPARED = 128, /* statements of one connection */
 };
 
@@ -28,6 +28,7 @@ struct db {
     uint64_t retry_at_ms; /* clock_mono_ms() of the next attempt */
     struct backoff backoff;
     uint64_t generation;  /* grows with every new connection: prepared statements are gone then */
+    uint32_t stall_ms;    /* DB_STALL_MS; larger where a statement may take its time */
     bool reported_down;   /* the outage was logged; the recovery will be too */
     char sqlstate[6];     /* of the last SQL error; "" when the error was not the server's */
     const char *prepared[DB_MAX_PREPARED]; /* names known to this connection */
