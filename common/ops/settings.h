@@ -1,8 +1,9 @@
 #ifndef COMMON_OPS_SETTINGS_H
 #define COMMON_OPS_SETTINGS_H
 /*
- * Settings from the environment, described by one table per service: it feeds the parser, --help and
- * docs/CONFIG.md. A bad value, or an unknown name with one of the service's prefixes, stops the boot with one line on stderr that names it.
+ * Settings from the environment, described by one table per service: it feeds the parser, --help
+ * and docs/CONFIG.md. A bad value, or an unknown name with one of the service's prefixes, stops the
+ * boot with one line on stderr that names it.
  */
 #include "base/buf.h"
 
@@ -28,10 +29,13 @@ struct setting {
 };
 
 /*
- * Fills config (zeroed by the caller) from the environment. prefixes is NULL-terminated: names that start with one of them and are not in the table are
- * refused. ERR_CONFIG after printing "config: NAME: what is wrong" to stderr.
+ * Fills config (zeroed by the caller) from the environment. prefixes is NULL-terminated: names that
+ * start with one of them and are not in the table are refused. An empty variable counts as unset.
+ * ERR_CONFIG after printing "config: NAME: what is wrong" to stderr. settings_free() in either
+ * case.
  */
-NODISCARD enum err settings_load(const struct setting *table, size_t n, const char *const *prefixes, void *config);
+NODISCARD enum err settings_load(const struct setting *table, size_t n, const char *const *prefixes,
+                                 void *config);
 void settings_free(const struct setting *table, size_t n, void *config);
 /* The list for --help. */
 void settings_help(const struct setting *table, size_t n, struct buf *out);

@@ -1,20 +1,21 @@
 #ifndef COMMON_OPS_SHARED_CONFIG_H
 #define COMMON_OPS_SHARED_CONFIG_H
 /*
- * Settings that both services read, embedded in each service's config struct as `shared`. The limits are enforced by both and advertised
- * by the front end (NIP-11), so they have one definition.
+ * Settings that both services read, embedded in each service's config struct as `shared`. The
+ * limits are enforced by both and advertised by the front end (NIP-11), so they have one
+ * definition.
  */
 #include "nostr/event.h"
 #include "nostr/filter.h"
 #include "ops/settings.h"
 
 struct shared_config {
-    int64_t log_level;       /* enum log_level */
+    int64_t log_level; /* enum log_level */
     char *redis_host;
     int64_t redis_port;
     char *redis_password;
     char *internal_token;
-    char *domain;            /* NOSTPY_DOMAIN: hosts of this relay, comma-separated */
+    char *domain; /* NOSTPY_DOMAIN: hosts of this relay, comma-separated */
     int64_t max_event_bytes;
     int64_t max_event_tags;
     int64_t max_content_length; /* characters */
@@ -29,44 +30,61 @@ struct shared_config {
 
 /* The rows for a service's table: SHARED_SETTINGS(offset of `shared` in the config struct). */
 #define SHARED_SETTING(base, field) ((base) + offsetof(struct shared_config, field))
-#define SHARED_SETTINGS(base)                                                                                          \
-    {.name = "LOG_LEVEL", .type = SETTING_ENUM, .offset = SHARED_SETTING(base, log_level), .def = "info",              \
-     .choices = "error|warn|info|debug", .group = "General", .help = "Least severe lines that are written."},          \
-    {.name = "NOSTPY_DOMAIN", .alias = "DOMAIN", .type = SETTING_STRING, .offset = SHARED_SETTING(base, domain),       \
-     .def = "", .group = "General",                                                                                    \
-     .help = "Public host names of this relay, comma-separated. Needed for NIP-62 requests that name the relay; "      \
-             "without it NIP-42 compares with the Host that the client used."},                                        \
-    {.name = "INTERNAL_TOKEN", .type = SETTING_STRING, .offset = SHARED_SETTING(base, internal_token), .def = "",      \
-     .secret = true, .group = "General",                                                                               \
-     .help = "Shared secret of the internal API. The same on both services; empty switches the check off."},           \
-    {.name = "REDIS_HOST", .type = SETTING_STRING, .offset = SHARED_SETTING(base, redis_host), .def = "redis",         \
-     .group = "Redis", .help = "Host of the Redis that carries live events."},                                         \
-    {.name = "REDIS_PORT", .type = SETTING_INT, .offset = SHARED_SETTING(base, redis_port), .def = "6379", .min = 1,   \
-     .max = 65535, .group = "Redis", .help = "Its port."},                                                             \
-    {.name = "REDIS_PASSWORD", .type = SETTING_STRING, .offset = SHARED_SETTING(base, redis_password), .def = "",      \
-     .secret = true, .group = "Redis", .help = "Its password, if it asks for one."},                                   \
-    {.name = "MAX_EVENT_BYTES", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_event_bytes),                  \
-     .def = "262144", .min = 1024, .max = 4194304, .group = "Limits", .help = "Largest event, in bytes of JSON."},     \
-    {.name = "MAX_EVENT_TAGS", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_event_tags), .def = "5000",     \
-     .min = 1, .max = 50000, .group = "Limits", .help = "Most tags in an event."},                                     \
-    {.name = "MAX_CONTENT_LENGTH", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_content_length),            \
-     .def = "262144", .min = 1, .max = 4194304, .group = "Limits", .help = "Most characters in an event's content."},  \
-    {.name = "MAX_FILTERS", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_filters), .def = "100", .min = 1,  \
-     .max = 1000, .group = "Limits", .help = "Most filters in one REQ or COUNT."},                                     \
-    {.name = "MAX_FILTER_VALUES", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_filter_values),              \
-     .def = "2000", .min = 1, .max = 20000, .group = "Limits", .help = "Most values in one list of a filter."},        \
-    {.name = "MAX_LIMIT", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_limit), .def = "5000", .min = 1,     \
-     .max = 50000, .group = "Limits", .help = "A filter's limit above this is lowered to it."},                        \
-    {.name = "DEFAULT_LIMIT", .type = SETTING_INT, .offset = SHARED_SETTING(base, default_limit), .def = "500",        \
-     .min = 1, .max = 50000, .group = "Limits", .help = "The limit of a filter that names none."},                     \
-    {.name = "CREATED_AT_FUTURE_SECONDS", .type = SETTING_INT,                                                         \
-     .offset = SHARED_SETTING(base, created_at_future_seconds), .def = "900", .min = 0, .max = 3153600000,             \
-     .group = "Limits", .help = "How far ahead of now an event's created_at may be, in seconds."},                     \
-    {.name = "CREATED_AT_PAST_SECONDS", .type = SETTING_INT,                                                           \
-     .offset = SHARED_SETTING(base, created_at_past_seconds), .def = "0", .min = 0, .max = 3153600000,                 \
-     .group = "Limits", .help = "How old an event may be on arrival, in seconds; 0 for any age."},                     \
-    {.name = "MIN_POW_DIFFICULTY", .type = SETTING_INT, .offset = SHARED_SETTING(base, min_pow_difficulty),            \
-     .def = "0", .min = 0, .max = 256, .group = "Limits",                                                              \
+/* clang-format off */
+#define SHARED_SETTINGS(base)                                                                     \
+    {.name = "LOG_LEVEL", .type = SETTING_ENUM, .offset = SHARED_SETTING(base, log_level),        \
+     .def = "info", .choices = "error|warn|info|debug", .group = "General",                       \
+     .help = "Least severe lines that are written."},                                             \
+    {.name = "NOSTPY_DOMAIN", .alias = "DOMAIN", .type = SETTING_STRING,                          \
+     .offset = SHARED_SETTING(base, domain), .def = "", .group = "General",                       \
+     .help = "Public host names of this relay, comma-separated. Needed for NIP-62 requests "      \
+             "that name the relay; without it NIP-42 compares with the Host that the client "     \
+             "used."},                                                                            \
+    {.name = "INTERNAL_TOKEN", .type = SETTING_STRING,                                            \
+     .offset = SHARED_SETTING(base, internal_token), .def = "", .secret = true,                   \
+     .group = "General",                                                                          \
+     .help = "Shared secret of the internal API. The same on both services; empty switches the "  \
+             "check off."},                                                                       \
+    {.name = "REDIS_HOST", .type = SETTING_STRING, .offset = SHARED_SETTING(base, redis_host),    \
+     .def = "redis", .group = "Redis", .help = "Host of the Redis that carries live events."},    \
+    {.name = "REDIS_PORT", .type = SETTING_INT, .offset = SHARED_SETTING(base, redis_port),       \
+     .def = "6379", .min = 1, .max = 65535, .group = "Redis", .help = "Its port."},               \
+    {.name = "REDIS_PASSWORD", .type = SETTING_STRING,                                            \
+     .offset = SHARED_SETTING(base, redis_password), .def = "", .secret = true,                   \
+     .group = "Redis", .help = "Its password, if it asks for one."},                              \
+    {.name = "MAX_EVENT_BYTES", .type = SETTING_INT,                                              \
+     .offset = SHARED_SETTING(base, max_event_bytes), .def = "262144", .min = 1024,               \
+     .max = 4194304, .group = "Limits", .help = "Largest event, in bytes of JSON."},              \
+    {.name = "MAX_EVENT_TAGS", .type = SETTING_INT,                                               \
+     .offset = SHARED_SETTING(base, max_event_tags), .def = "5000", .min = 1, .max = 50000,       \
+     .group = "Limits", .help = "Most tags in an event."},                                        \
+    {.name = "MAX_CONTENT_LENGTH", .type = SETTING_INT,                                           \
+     .offset = SHARED_SETTING(base, max_content_length), .def = "262144", .min = 1,               \
+     .max = 4194304, .group = "Limits", .help = "Most characters in an event's content."},        \
+    {.name = "MAX_FILTERS", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_filters),     \
+     .def = "100", .min = 1, .max = 1000, .group = "Limits",                                      \
+     .help = "Most filters in one REQ or COUNT."},                                                \
+    {.name = "MAX_FILTER_VALUES", .type = SETTING_INT,                                            \
+     .offset = SHARED_SETTING(base, max_filter_values), .def = "2000", .min = 1, .max = 20000,    \
+     .group = "Limits", .help = "Most values in one list of a filter."},                          \
+    {.name = "MAX_LIMIT", .type = SETTING_INT, .offset = SHARED_SETTING(base, max_limit),         \
+     .def = "5000", .min = 1, .max = 50000, .group = "Limits",                                    \
+     .help = "A filter's limit above this is lowered to it."},                                    \
+    {.name = "DEFAULT_LIMIT", .type = SETTING_INT,                                                \
+     .offset = SHARED_SETTING(base, default_limit), .def = "500", .min = 1, .max = 50000,         \
+     .group = "Limits", .help = "The limit of a filter that names none."},                        \
+    {.name = "CREATED_AT_FUTURE_SECONDS", .type = SETTING_INT,                                    \
+     .offset = SHARED_SETTING(base, created_at_future_seconds), .def = "900", .min = 0,           \
+     .max = 3153600000, .group = "Limits",                                                        \
+     .help = "How far ahead of now an event's created_at may be, in seconds."},                   \
+    {.name = "CREATED_AT_PAST_SECONDS", .type = SETTING_INT,                                      \
+     .offset = SHARED_SETTING(base, created_at_past_seconds), .def = "0", .min = 0,               \
+     .max = 3153600000, .group = "Limits",                                                        \
+     .help = "How old an event may be on arrival, in seconds; 0 for any age."},                   \
+    {.name = "MIN_POW_DIFFICULTY", .type = SETTING_INT,                                           \
+     .offset = SHARED_SETTING(base, min_pow_difficulty), .def = "0", .min = 0, .max = 256,        \
+     .group = "Limits",                                                                           \
      .help = "Leading zero bits that an event's id must have (NIP-13); 0 asks for none."}
+/* clang-format on */
 
 #endif
