@@ -42,6 +42,7 @@ void query_request_write(struct buf *out, const struct query_request *q);
 NODISCARD bool query_request_parse(struct slice body, const struct query_request_limits *limits, struct arena *arena,
                                    struct query_request *out, const char **error);
 
+/* Appends the end line with its newline. */
 void query_end_write(struct buf *out, const struct query_end *end);
 /* True when line (without its newline) is an end line; then *out is set. An event line never looks like one. */
 NODISCARD bool query_end_parse(struct slice line, struct query_end *out);
