@@ -9,4 +9,8 @@ void jwrite_string(struct buf *b, struct slice s);
 /* s escaped, without the quotes. */
 void jwrite_escaped(struct buf *b, struct slice s);
 
+enum { JWRITE_ESCAPE_MAX = 6 };
+/* One byte in escaped form: writes 1, 2 or 6 characters at out and returns how many. */
+size_t jwrite_escape_byte(unsigned char c, char out[JWRITE_ESCAPE_MAX]);
+
 #endif
