@@ -50,7 +50,7 @@ static const struct setting table[] = {
     {.name = "WS_PING_SECONDS", .type = SETTING_INT, .offset = OFFSET(ping_seconds), .def = "45",
      .min = 1, .max = 3600, .group = "Connections",
      .help = "A client that was silent for this long is sent a ping."},
-    {.name = "WS_SILENCE_SECONDS", .type = SETTING_INT, .offset = OFFSET(silence_seconds),
+    {.name = "WS_DEAD_SECONDS", .type = SETTING_INT, .offset = OFFSET(dead_seconds),
      .def = "150", .min = 2, .max = 86400, .group = "Connections",
      .help = "A client without any sign of life, pongs included, for this long is cut. Must be above "
              "WS_PING_SECONDS."},
@@ -60,14 +60,14 @@ static const struct setting table[] = {
     {.name = "WS_MESSAGE_SECONDS", .type = SETTING_INT, .offset = OFFSET(message_seconds),
      .def = "120", .min = 1, .max = 3600, .group = "Connections",
      .help = "How long one message may take to arrive once it has begun."},
-    {.name = "WS_SEND_SOFT_BYTES", .type = SETTING_INT, .offset = OFFSET(send_soft_bytes),
+    {.name = "WS_OUTBOUND_SOFT_BYTES", .type = SETTING_INT, .offset = OFFSET(outbound_soft_bytes),
      .def = "262144", .min = 4096, .max = 1073741824, .group = "Connections",
      .help = "With more than this queued for a client its stored events pause until it has read."},
-    {.name = "WS_SEND_HARD_BYTES", .type = SETTING_INT, .offset = OFFSET(send_hard_bytes),
+    {.name = "WS_OUTBOUND_HARD_BYTES", .type = SETTING_INT, .offset = OFFSET(outbound_hard_bytes),
      .def = "8388608", .min = 65536, .max = 1073741824, .group = "Connections",
-     .help = "With more than this queued a client is cut. Must be above WS_SEND_SOFT_BYTES."},
+     .help = "With more than this queued a client is cut. Must be above WS_OUTBOUND_SOFT_BYTES."},
     {.name = "WS_SHUTDOWN_SECONDS", .type = SETTING_INT, .offset = OFFSET(shutdown_spread_seconds),
-     .def = "3", .min = 0, .max = 7, .group = "Connections",
+     .def = "3", .min = 0, .max = 5, .group = "Connections",
      .help = "On SIGTERM the clients are closed (1012) evenly over this time, so that they do not "
              "all come back at once."},
 
@@ -139,10 +139,10 @@ static enum err refuse(const char *name, const char *why)
 /* What no single row can check. */
 static enum err check_together(const struct config *cfg)
 {
-    if (cfg->silence_seconds <= cfg->ping_seconds)
-        return refuse("WS_SILENCE_SECONDS", "must be above WS_PING_SECONDS");
-    if (cfg->send_hard_bytes <= cfg->send_soft_bytes)
-        return refuse("WS_SEND_HARD_BYTES", "must be above WS_SEND_SOFT_BYTES");
+    if (cfg->dead_seconds <= cfg->ping_seconds)
+        return refuse("WS_DEAD_SECONDS", "must be above WS_PING_SECONDS");
+    if (cfg->outbound_hard_bytes <= cfg->outbound_soft_bytes)
+        return refuse("WS_OUTBOUND_HARD_BYTES", "must be above WS_OUTBOUND_SOFT_BYTES");
     if (cfg->max_message_bytes < cfg->shared.max_event_bytes + 16)
         return refuse("MAX_MESSAGE_BYTES", "must hold an event of MAX_EVENT_BYTES and its envelope");
     if (cfg->shared.default_limit > cfg->shared.max_limit)
