@@ -1,8 +1,8 @@
 #ifndef COMMON_WIRE_INGEST_WIRE_H
 #define COMMON_WIRE_INGEST_WIRE_H
 /*
- * POST /v1/events: a batch of events in, one verdict each out (docs/PROTOCOL.md). Both directions of both forms, so that the two services
- * cannot disagree. Any thread.
+ * POST /v1/events: a batch of events in, one verdict each out (docs/PROTOCOL.md). Both directions
+ * of both forms, so that the two services cannot disagree. Any thread.
  *
  * Request body: records one after the other, numbers big-endian:
  *   u32 length of the rest of the record
@@ -11,7 +11,8 @@
  *   ... the event: one JSON object
  * Response body: one line per record, in order:
  *   <seq> ["<id>",<true|false>,"<message>"]\n
- * seq is the newest seq the event handler knows to be committed after this event was dealt with (0 if unknown).
+ * seq is the newest seq the event handler knows to be committed after this event was dealt with (0
+ * if unknown).
  */
 #include "base/buf.h"
 #include "nostr/keys.h"
@@ -26,18 +27,22 @@ struct ingest_record {
     struct slice event;
 };
 
-/* Appends one record. n_auth is at most INGEST_MAX_AUTH, address at most INGEST_MAX_ADDRESS bytes. */
+/* Appends one record. n_auth is at most INGEST_MAX_AUTH, address at most INGEST_MAX_ADDRESS bytes.
+ */
 void ingest_record_write(struct buf *body, const struct ingest_record *rec);
-/* Takes the next record off *body; false at the end (body->len == 0) or when malformed (body->len > 0). */
+/* Takes the next record off *body; false at the end (body->len == 0) or when malformed (body->len >
+ * 0). */
 NODISCARD bool ingest_record_next(struct slice *body, struct ingest_record *rec);
 
-/* Appends one verdict line. id_hex is 64 digits, or empty when the event had no id. message: the sentence without its prefix ("" for none). */
-void ingest_verdict_write(struct buf *body, uint64_t seq, struct slice id_hex, enum verdict v, const char *message);
+/* Appends one verdict line. id_hex is 64 digits, or empty when the event had no id. message: the
+ * sentence without its prefix ("" for none). */
+void ingest_verdict_write(struct buf *body, uint64_t seq, struct slice id_hex, enum verdict v,
+                          const char *message);
 
 struct ingest_verdict {
     uint64_t seq;
-    struct slice ok;  /* ["<id>",true,""] whole: the front end sends ["OK", + ok without its '[' */
-    bool accepted;    /* the boolean in it */
+    struct slice ok; /* ["<id>",true,""] whole: the front end sends ["OK", + ok without its '[' */
+    bool accepted;   /* the boolean in it */
 };
 
 /* Takes the next line off *body; false at the end (len 0) or when malformed (len > 0). */

@@ -1,14 +1,14 @@
 #ifndef COMMON_WIRE_LIVE_WIRE_H
 #define COMMON_WIRE_LIVE_WIRE_H
 /*
- * The live record: what an event handler publishes on Redis after a commit, and what GET /v1/feed answers
- * (docs/PROTOCOL.md). Text lines, any thread.
+ * The live record: what an event handler publishes on Redis after a commit, and what GET /v1/feed
+ * answers (docs/PROTOCOL.md). Text lines, any thread.
  *
  *   1 <prev> <seq>\n          head: format version; the record covers the seqs in (prev, seq]
  *   <seq> <canonical JSON>\n  one line per stored event of that range that still exists, ascending
  *   0 <canonical JSON>\n      an ephemeral event: outside the numbering
- * A record with prev == seq and no stored lines is a heartbeat (or carries ephemeral events only) and
- * says that the feed stands at seq.
+ * A record with prev == seq and no stored lines is a heartbeat (or carries ephemeral events only)
+ * and says that the feed stands at seq.
  */
 #include "base/buf.h"
 

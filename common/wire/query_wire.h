@@ -5,12 +5,14 @@
  *
  * Request: one JSON object
  *   {"filters":[...],"readers":["<hex>",...],"min_seq":N,"after":N}
- * readers: pubkeys authenticated on the connection; min_seq: the answer's snapshot must not be older; after (optional): only events with a
- * seq above it, limits ignored, oldest seq first (the catch-up of a subscription whose live events were lost).
- * Response of query: one line of canonical JSON per event, newest first, then one end line
+ * readers: pubkeys authenticated on the connection; min_seq: the answer's snapshot must not be
+ * older; after (optional): only events with a seq above it, limits ignored, oldest seq first (the
+ * catch-up of a subscription whose live events were lost). Response of query: one line of canonical
+ * JSON per event, newest first, then one end line
  *   {"end":true,"seq":N,"more":BOOL,"hidden":BOOL}
- * seq: the snapshot's; more: the store holds further matches; hidden: private events were withheld. A body without its end line is a
- * failed query. Response of count: {"count":N,"approximate":BOOL,"hll":"<512 hex>"} (hll only where NIP-45 defines it).
+ * seq: the snapshot's; more: the store holds further matches; hidden: private events were withheld.
+ * A body without its end line is a failed query. Response of count:
+ * {"count":N,"approximate":BOOL,"hll":"<512 hex>"} (hll only where NIP-45 defines it).
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -39,12 +41,14 @@ struct query_request_limits {
 
 void query_request_write(struct buf *out, const struct query_request *q);
 /* On false *error is a static sentence. Memory comes from arena. */
-NODISCARD bool query_request_parse(struct slice body, const struct query_request_limits *limits, struct arena *arena,
-                                   struct query_request *out, const char **error);
+NODISCARD bool query_request_parse(struct slice body, const struct query_request_limits *limits,
+                                   struct arena *arena, struct query_request *out,
+                                   const char **error);
 
 /* Appends the end line with its newline. */
 void query_end_write(struct buf *out, const struct query_end *end);
-/* True when line (without its newline) is an end line; then *out is set. An event line never looks like one. */
+/* True when line (without its newline) is an end line; then *out is set. An event line never looks
+ * like one. */
 NODISCARD bool query_end_parse(struct slice line, struct query_end *out);
 
 #endif
