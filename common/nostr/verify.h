@@ -22,5 +22,7 @@ NODISCARD enum verify_result verify_event(const struct event *ev, struct buf *sc
 const char *verify_result_text(enum verify_result r);
 /* SHA-256 of bytes. */
 void sha256(const void *bytes, size_t n, uint8_t out[32]);
+/* SHA-256 of n slices, one behind the other. */
+void sha256_parts(const struct slice *parts, size_t n, uint8_t out[32]);
 
 #endif
