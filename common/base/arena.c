@@ -83,11 +83,9 @@ void *arena_alloc(struct arena *a, size_t size)
     size_t rounded;
     char *p;
 
-    if (size > a->cap - a->used) /* also keeps the rounding below from overflowing */
+    if (size > a->cap - a->used || size > PTRDIFF_MAX) /* so that the sums below cannot wrap */
         return NULL;
     rounded = (size + (ALIGNMENT - 1)) & ~(size_t)(ALIGNMENT - 1);
-    if (rounded < size)
-        return NULL;
     if ((!a->head || a->head->size - a->head->used < rounded) && !add_block(a, rounded))
         return NULL;
     p = a->head->bytes + a->head->used;

@@ -8,6 +8,7 @@
 #include "json/jread.h"
 #include "nostr/event.h"
 #include "nostr/kind.h"
+#include "nostr/message.h"
 
 enum { FIRST_ROOM = 16 };
 
@@ -71,15 +72,6 @@ static bool read_kind(struct parser *p)
     return true;
 }
 
-static size_t count_characters(struct slice s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.len; i++)
-        n += ((unsigned char)s.ptr[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static bool read_content(struct parser *p)
 {
     size_t max = p->limits->max_content_chars;
@@ -88,7 +80,7 @@ static bool read_content(struct parser *p)
         return jread_fail(&p->r, "content must be a string");
     if (!jread_string(&p->r, &p->ev->content))
         return false;
-    if (p->ev->content.len > max && count_characters(p->ev->content) > max)
+    if (p->ev->content.len > max && utf8_length(p->ev->content) > max)
         return jread_fail(&p->r, "content is too long");
     return true;
 }
