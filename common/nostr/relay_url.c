@@ -109,14 +109,14 @@ static bool read_port(struct slice s, unsigned *port)
     *port = 0;
     if (s.len == 0)
         return true;
-    if (s.ptr[0] != ':' || s.len > 6)
+    if (s.ptr[0] != ':' || s.len < 2 || s.len > 6)
         return false;
     for (size_t i = 1; i < s.len; i++) {
         if (s.ptr[i] < '0' || s.ptr[i] > '9')
             return false;
         *port = *port * 10 + (unsigned)(s.ptr[i] - '0');
     }
-    if (s.len > 1 && (*port == 0 || *port > 65535))
+    if (*port == 0 || *port > 65535)
         return false;
     if (*port == 80 || *port == 443)
         *port = 0;
