@@ -1,7 +1,7 @@
 /*
- * libpq is driven without blocking inside it: every wait is a poll() of ours with a deadline, so that a stopped server or a
- * silent network costs stall_ms at most, and a pipeline that is large in both directions cannot lock up (libpq's manual
- * asks to read while writing).
+ * libpq is driven without blocking inside it: every wait is a poll() of ours with a deadline, so
+ * that a stopped server or a silent network costs stall_ms at most, and a pipeline that is large in
+ * both directions cannot lock up (libpq's manual asks to read while writing).
  */
 #include "store/db.h"
 
@@ -52,18 +52,29 @@ static void report_down(struct db *db, const char *why)
     db->reported_down = true;
     while (len > 0 && why[len - 1] == '\n')
         len--;
-    log_warn("db", "the database is not available", "role=%s host=%s port=%d reason=%s", db->target->role,
-             db->target->host, db->target->port, log_quote(why, len, quoted, sizeof quoted));
+    log_warn("db", "the database is not available", "role=%s host=%s port=%d reason=%s",
+             db->target->role, db->target->host, db->target->port,
+             log_quote(why, len, quoted, sizeof quoted));
 }
 
 static PGconn *open_connection(const struct db_target *t)
 {
     char port[16], name[64];
-    const char *keys[] = {"host",      "port",           "user",            "password",
-                          "dbname",    "application_name", "connect_timeout", "client_encoding",
-                          "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", NULL};
-    const char *values[] = {t->host, port, t->user, t->password, t->database, name, "3", "UTF8",
-                            "15",    "5",  "3",     "20000",     NULL};
+    const char *keys[] = {"host",
+                          "port",
+                          "user",
+                          "password",
+                          "dbname",
+                          "application_name",
+                          "connect_timeout",
+                          "client_encoding",
+                          "keepalives_idle",
+                          "keepalives_interval",
+                          "keepalives_count",
+                          "tcp_user_timeout",
+                          NULL};
+    const char *values[] = {t->host, port, t->user, t->password, t->database, name, "3",
+                            "UTF8",  "15", "5",     "3",         "20000",     NULL};
 
     snprintf(port, sizeof port, "%d", t->port);
     snprintf(name, sizeof name, "tandem-event-handler-%s", t->role);
@@ -149,11 +160,12 @@ static bool is_success(const PGresult *r)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
-/* Errors of the server as a whole: it is going down (57P), lost (08), or became a replica (25006: the next connection may find
- * the new primary). */
+/* Errors of the server as a whole: it is going down (57P), lost (08), or became a replica (25006:
+ * the next connection may find the new primary). */
 static bool means_reconnect(const char *sqlstate)
 {
-    return strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 || strcmp(sqlstate, "25006") == 0;
+    return strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
+           strcmp(sqlstate, "25006") == 0;
 }
 
 /* What a failed result means; logs it. On ERR_IO the caller drops the connection. */
@@ -170,7 +182,8 @@ static enum err classify(struct db *db, const PGresult *r)
         return ERR_TIMEOUT;
     text = text ? text : PQresultErrorMessage(r);
     log_warn("db", "a statement failed", "role=%s sqlstate=%s reason=%s", db->target->role,
-             db->sqlstate[0] ? db->sqlstate : "none", log_quote(text, strlen(text), quoted, sizeof quoted));
+             db->sqlstate[0] ? db->sqlstate : "none",
+             log_quote(text, strlen(text), quoted, sizeof quoted));
     return ERR_INVALID;
 }
 
@@ -260,7 +273,8 @@ static bool send_prepared(struct db *db, const char *name, const struct db_param
     return PQsendQueryPrepared(db->conn, name, p->n, p->value, p->length, p->format, 1);
 }
 
-enum err db_exec(struct db *db, const char *name, const char *sql, const struct db_params *p, PGresult **out)
+enum err db_exec(struct db *db, const char *name, const char *sql, const struct db_params *p,
+                 PGresult **out)
 {
     enum err err;
 

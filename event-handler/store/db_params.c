@@ -1,5 +1,5 @@
-/* PostgreSQL's binary formats: big-endian numbers; an array is {dimensions, has nulls, element type, length, lower bound,
- * then per element its length (-1 for NULL) and bytes}. */
+/* PostgreSQL's binary formats: big-endian numbers; an array is {dimensions, has nulls, element
+ * type, length, lower bound, then per element its length (-1 for NULL) and bytes}. */
 #include <endian.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -103,6 +103,14 @@ void db_param_text(struct db_params *p, const char *text, size_t n)
     add(p, n ? text : "", n, NULL);
 }
 
+void db_param_text_copy(struct db_params *p, const char *text, size_t n)
+{
+    char *at = add_owned(p, n);
+
+    if (at && n > 0)
+        memcpy(at, text, n);
+}
+
 static char *put_array_head(char *at, bool has_null, uint32_t type, size_t n)
 {
     at = put32(at, 1);
@@ -113,7 +121,8 @@ static char *put_array_head(char *at, bool has_null, uint32_t type, size_t n)
 }
 
 /* Room for an array of n elements with data_bytes in them, its head written. */
-static char *add_array(struct db_params *p, bool has_null, uint32_t type, size_t n, size_t data_bytes)
+static char *add_array(struct db_params *p, bool has_null, uint32_t type, size_t n,
+                       size_t data_bytes)
 {
     char *at = add_owned(p, ARRAY_HEAD + 4 * n + data_bytes);
 

@@ -8,14 +8,16 @@
 #include "store/db.h"
 #include "store/migrations.h"
 
-/* "tandem" as a number: shared by all versions of this program, and by nobody else in this database, we hope. */
+/* "tandem" as a number: shared by all versions of this program, and by nobody else in this
+ * database, we hope. */
 #define LOCK_NUMBER "128018180695405"
 
 static enum err try_lock(struct db *db)
 {
     PGresult *r;
     bool locked;
-    enum err err = db_exec(db, "migrate_lock", "SELECT pg_try_advisory_lock(" LOCK_NUMBER ")", NULL, &r);
+    enum err err =
+        db_exec(db, "migrate_lock", "SELECT pg_try_advisory_lock(" LOCK_NUMBER ")", NULL, &r);
 
     if (err)
         return err;
@@ -29,10 +31,12 @@ static enum err current_version(struct db *db, int32_t *version)
 {
     PGresult *r;
     enum err err = db_run(db, "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                              "number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())");
+                              "number integer PRIMARY KEY, name text NOT NULL, applied_at "
+                              "timestamptz NOT NULL DEFAULT now())");
 
     if (!err)
-        err = db_exec(db, "migrate_version", "SELECT coalesce(max(number), 0) FROM schema_migrations", NULL, &r);
+        err = db_exec(db, "migrate_version",
+                      "SELECT coalesce(max(number), 0) FROM schema_migrations", NULL, &r);
     if (err)
         return err;
     *version = db_get_int4(r, 0, 0);
@@ -49,7 +53,8 @@ static enum err record(struct db *db, const struct migration *m)
     db_params_init(&p);
     db_param_int4(&p, m->number);
     db_param_text(&p, m->name, strlen(m->name));
-    err = db_exec(db, "migrate_record", "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)", &p, &r);
+    err = db_exec(db, "migrate_record",
+                  "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)", &p, &r);
     db_params_reset(&p);
     if (!err)
         PQclear(r);
@@ -67,7 +72,8 @@ static enum err apply(struct db *db, const struct migration *m)
     if (!err)
         err = db_run(db, "COMMIT");
     if (err)
-        log_error("store", "a migration failed and was undone", "number=%d name=%s", m->number, m->name);
+        log_error("store", "a migration failed and was undone", "number=%d name=%s", m->number,
+                  m->name);
     else
         log_info("store", "migration applied", "number=%d name=%s", m->number, m->name);
     return err;
@@ -80,7 +86,8 @@ static enum err apply_pending(struct db *db)
     enum err err = current_version(db, &version);
 
     if (!err && version > newest) {
-        log_error("store", "the database schema is newer than this program: install the newer version",
+        log_error("store",
+                  "the database schema is newer than this program: install the newer version",
                   "schema=%d program=%d", version, newest);
         return ERR_CONFIG;
     }
