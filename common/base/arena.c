@@ -1,7 +1,7 @@
 /*
  * Blocks form a singly linked list, newest first; allocations are cut from the front of the newest
- * one's free room. Block sizes double from 4 KiB to 64 KiB, so a small message costs one malloc and a
- * big one few; a request that is larger still gets a block of its own size.
+ * one's free room. Block sizes double from 4 KiB to 64 KiB, so a small message costs one malloc and
+ * a big one few; a request that is larger still gets a block of its own size.
  */
 #include "base/arena.h"
 

@@ -1,7 +1,7 @@
 /*
- * Strings are scanned once for their end, their UTF-8 and their escapes; only those with escapes are
- * scanned a second time, to decode them, and that pass may trust the first. Skipping a value checks
- * the same grammar with a stack of one bit per open bracket, so nothing recurses.
+ * Strings are scanned once for their end, their UTF-8 and their escapes; only those with escapes
+ * are scanned a second time, to decode them, and that pass may trust the first. Skipping a value
+ * checks the same grammar with a stack of one bit per open bracket, so nothing recurses.
  */
 #include "json/jread.h"
 
@@ -84,8 +84,8 @@ static bool is_continuation(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Length of the UTF-8 sequence of two to four bytes at p, or 0 when it is not one (RFC 3629: neither
- * overlong, nor a surrogate, nor above U+10FFFF). */
+/* Length of the UTF-8 sequence of two to four bytes at p, or 0 when it is not one (RFC 3629:
+ * neither overlong, nor a surrogate, nor above U+10FFFF). */
 static size_t utf8_sequence(const char *p, size_t left)
 {
     unsigned char lead = (unsigned char)p[0];
@@ -142,8 +142,8 @@ static bool is_low_surrogate(int unit)
     return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/* Length of the escape that starts with the backslash at p: 2, 6, or 12 for a surrogate pair; 0 when it
- * is not one. */
+/* Length of the escape that starts with the backslash at p: 2, 6, or 12 for a surrogate pair; 0
+ * when it is not one. */
 static size_t escape_length(const char *p, size_t left)
 {
     int unit;
@@ -217,7 +217,8 @@ static char *put_utf8(char *out, int cp)
     return out;
 }
 
-/* Decodes the valid escape at p; returns the end of what it wrote and moves *p behind the escape. */
+/* Decodes the valid escape at p; returns the end of what it wrote and moves *p behind the escape.
+ */
 static char *decode_escape(const char **p, char *out)
 {
     static const char meaning[256] = {
@@ -299,8 +300,8 @@ bool jread_array(struct jread *r)
     return open_bracket(r, '[', "expected an array");
 }
 
-/* Comma or closing bracket: true when another element is due, false when the bracket was consumed (or
- * the text is bad). */
+/* Comma or closing bracket: true when another element is due, false when the bracket was consumed
+ * (or the text is bad). */
 static bool next_element(struct jread *r, char closing, const char *error)
 {
     if (!more(r))
@@ -476,8 +477,8 @@ static bool push_bracket(struct jread *r, struct open_brackets *open, bool is_ob
     return true;
 }
 
-/* Consumes the brackets that close here; true when another value is due behind them, false when none is
- * open any more or the text is bad. */
+/* Consumes the brackets that close here; true when another value is due behind them, false when
+ * none is open any more or the text is bad. */
 static bool pop_brackets(struct jread *r, struct open_brackets *open)
 {
     for (; open->depth > 0; open->depth--) {

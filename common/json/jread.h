@@ -31,18 +31,21 @@ static inline bool jread_ok(const struct jread *r)
 {
     return r->error == NULL;
 }
-/* What comes next, without consuming it; J_NONE at the end or on a character no value starts with. */
+/* What comes next, without consuming it; J_NONE at the end or on a character no value starts with.
+ */
 enum jtype jread_peek(struct jread *r);
-bool jread_object(struct jread *r);                    /* consumes '{' */
-bool jread_key(struct jread *r, struct slice *key);    /* next key and ':', or consumes '}' and false */
-bool jread_array(struct jread *r);                     /* consumes '[' */
-bool jread_item(struct jread *r);                      /* true: a value follows; false: ']' consumed */
+bool jread_object(struct jread *r); /* consumes '{' */
+bool jread_key(struct jread *r,
+               struct slice *key); /* next key and ':', or consumes '}' and false */
+bool jread_array(struct jread *r); /* consumes '[' */
+bool jread_item(struct jread *r);  /* true: a value follows; false: ']' consumed */
 bool jread_string(struct jread *r, struct slice *out); /* decoded */
 /* A plain integer: optional '-', digits, no leading zero, no fraction, no exponent, fits int64. */
 bool jread_int(struct jread *r, int64_t *out);
 bool jread_bool(struct jread *r, bool *out);
 bool jread_null(struct jread *r);
-/* Skips one whole value of any type (checked for well-formedness); *raw (may be NULL) is its text. */
+/* Skips one whole value of any type (checked for well-formedness); *raw (may be NULL) is its text.
+ */
 bool jread_skip(struct jread *r, struct slice *raw);
 /* True when only white space is left. */
 bool jread_end(struct jread *r);

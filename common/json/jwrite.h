@@ -1,7 +1,8 @@
 #ifndef COMMON_JSON_JWRITE_H
 #define COMMON_JSON_JWRITE_H
-/* Append-only JSON text. Escapes as NIP-01 serialises: \b \t \n \f \r \" \\ in two characters, other
- * bytes below 0x20 as \u00xx, everything else (DEL and UTF-8 included) as it is. Any thread. */
+/* Append-only JSON text. Escapes as NIP-01 serialises: \b \t \n \f \r \" \\ in two characters,
+ * other bytes below 0x20 as \u00xx, everything else (DEL and UTF-8 included) as it is. Any thread.
+ */
 #include "base/buf.h"
 
 /* s with quotes around it, escaped. */

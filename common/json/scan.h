@@ -3,9 +3,10 @@
 /*
  * Skipping the plain parts of strings, eight bytes at a time; shared by reader and writer.
  *
- * A word is examined with ordinary arithmetic: for a byte x and n <= 128, (x - n) & ~x has its top bit
- * set exactly when x < n, as long as no borrow comes in from below, and a borrow comes only out of a byte
- * that is a hit itself. So "no bit set" is exact, and whoever sees a bit looks at the bytes singly.
+ * A word is examined with ordinary arithmetic: for a byte x and n <= 128, (x - n) & ~x has its top
+ * bit set exactly when x < n, as long as no borrow comes in from below, and a borrow comes only out
+ * of a byte that is a hit itself. So "no bit set" is exact, and whoever sees a bit looks at the
+ * bytes singly.
  */
 #include <string.h>
 

@@ -4,8 +4,8 @@
 #include "nostr/canonical.h"
 
 #include "base/hex.h"
-#include "json/jwrite.h"
 #include "nostr/kind.h"
+#include "json/jwrite.h"
 
 enum {
     HEX_LEN = 64,

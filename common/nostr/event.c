@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "base/hex.h"
-#include "json/jwrite.h"
 #include "nostr/kind.h"
 #include "nostr/verify.h"
+#include "json/jwrite.h"
 
 static void add_hex(struct buf *out, const uint8_t *bytes, size_t n)
 {

@@ -1,14 +1,15 @@
 /*
  * Reading an event from outside: one pass over the text, every check that needs no cryptography.
  *
- * Each member has one row in a table: its name, its reader, and the sentence for its absence. All failures
- * go through jread_fail(), where the first one wins, so the readers need no error paths of their own.
+ * Each member has one row in a table: its name, its reader, and the sentence for its absence. All
+ * failures go through jread_fail(), where the first one wins, so the readers need no error paths of
+ * their own.
  */
 #include "base/hex.h"
-#include "json/jread.h"
 #include "nostr/event.h"
 #include "nostr/kind.h"
 #include "nostr/message.h"
+#include "json/jread.h"
 
 enum { FIRST_ROOM = 16 };
 
@@ -85,8 +86,8 @@ static bool read_content(struct parser *p)
     return true;
 }
 
-/* Tags. Their number is known only at the end, so both lists grow by doubling inside the arena; tags get
- * their items when these do not move any more. */
+/* Tags. Their number is known only at the end, so both lists grow by doubling inside the arena;
+ * tags get their items when these do not move any more. */
 
 struct tag_lists {
     struct slice *item;
@@ -182,7 +183,10 @@ static const struct member {
     member_fn *read;
     const char *missing;
 } members[] = {
-#define MEMBER(name) {#name, sizeof #name - 1, read_##name, #name " is missing"}
+#define MEMBER(name)                                                                               \
+    {                                                                                              \
+#name, sizeof #name - 1, read_##name, #name " is missing"                                  \
+    }
     MEMBER(id),   MEMBER(pubkey),  MEMBER(created_at), MEMBER(kind),
     MEMBER(tags), MEMBER(content), MEMBER(sig),
 #undef MEMBER
@@ -253,8 +257,8 @@ static bool parse_seconds(struct slice s, int64_t *out)
     return true;
 }
 
-/* NIP-40: an expiration that cannot be understood is refused, since keeping the event for ever would betray
- * its author; of several the earliest counts. */
+/* NIP-40: an expiration that cannot be understood is refused, since keeping the event for ever
+ * would betray its author; of several the earliest counts. */
 static bool read_expiration(struct parser *p, const struct tag *t)
 {
     struct event *ev = p->ev;
@@ -283,8 +287,9 @@ static bool interpret_tags(struct parser *p)
     return true;
 }
 
-/* The canonical form is never longer than the text it was read from: neither white space nor other escapes
- * nor other members can make a text shorter. So only long texts are written out and measured. */
+/* The canonical form is never longer than the text it was read from: neither white space nor other
+ * escapes nor other members can make a text shorter. So only long texts are written out and
+ * measured. */
 static bool check_size(struct parser *p, size_t text_len)
 {
     struct buf canonical;

@@ -1,7 +1,7 @@
 /*
- * OpenSSL's own EVP interface allocates and looks algorithms up for each digest, which costs more than
- * hashing an event does. The SHA256_ functions need neither; asking for the 1.1.1 interface is the
- * documented way to use them without a deprecation warning.
+ * OpenSSL's own EVP interface allocates and looks algorithms up for each digest, which costs more
+ * than hashing an event does. The SHA256_ functions need neither; asking for the 1.1.1 interface is
+ * the documented way to use them without a deprecation warning.
  */
 #define OPENSSL_API_COMPAT 0x10101000L
 
@@ -31,8 +31,8 @@ void sha256(const void *bytes, size_t n, uint8_t out[32])
 
 void verify_setup(void)
 {
-    /* Verifying needs no secrets, so the library's constant context serves all threads; it asks for this
-     * one call, which ends the program if the library was miscompiled. */
+    /* Verifying needs no secrets, so the library's constant context serves all threads; it asks for
+     * this one call, which ends the program if the library was miscompiled. */
     secp256k1_selftest();
 }
 
@@ -50,14 +50,16 @@ static enum verify_result check_id(const struct event *ev, bool raw_controls, st
 }
 
 /*
- * NIP-01 names seven characters to escape and wants all others raw, yet nearly every client lets its JSON
- * library write the remaining control characters as \u00xx. Both ids are honoured, the common one first.
+ * NIP-01 names seven characters to escape and wants all others raw, yet nearly every client lets
+ * its JSON library write the remaining control characters as \u00xx. Both ids are honoured, the
+ * common one first.
  */
 static enum verify_result check_either_id(const struct event *ev, struct buf *scratch)
 {
     enum verify_result r = check_id(ev, false, scratch);
 
-    /* The text looked for may also be a literal backslash and "u00"; then the second hash is in vain. */
+    /* The text looked for may also be a literal backslash and "u00"; then the second hash is in
+     * vain. */
     if (r == VERIFY_BAD_ID && memmem(scratch->ptr, scratch->len, "\\u00", 4))
         r = check_id(ev, true, scratch);
     return r;

@@ -1,14 +1,15 @@
 /*
- * What one event costs, step by step: nanoseconds for parsing, writing, hashing and verifying a kind 1 event
- * of about 600 bytes and a follow list of about 60 KiB. Prints one line per step; not a test.
+ * What one event costs, step by step: nanoseconds for parsing, writing, hashing and verifying a
+ * kind 1 event of about 600 bytes and a follow list of about 60 KiB. Prints one line per step; not
+ * a test.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "json/jread.h"
 #include "nostr/canonical.h"
 #include "nostr/verify.h"
+#include "json/jread.h"
 
 #define HEX64 "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9"
 
@@ -19,7 +20,8 @@ static const struct event_limits limits = {
 };
 
 static const char note_tail[] =
-    ",\"content\":\"A note of ordinary length, with a line break\\nand a \\\"quoted\\\" word, some more of "
+    ",\"content\":\"A note of ordinary length, with a line break\\nand a \\\"quoted\\\" word, some "
+    "more of "
     "the usual words around it, and \xf0\x9f\x98\x80 at the end.\","
     "\"sig\":\"3ed440e88bd49699e7827e60db9eaee0af7468afdb3b2c253301aa592d00c7e0"
     "8c5e0f64811944b6151f8959d21c1b0b484f0f6d396bce6285e2445496e75e28\"}";
@@ -93,12 +95,8 @@ static const struct {
     step_fn *run;
     int divisor; /* of the number of rounds */
 } steps[] = {
-    {"skip as JSON", step_skip, 1},
-    {"parse", step_parse, 1},
-    {"write", step_write, 1},
-    {"preimage", step_preimage, 1},
-    {"sha256", step_hash, 1},
-    {"verify", step_verify, 20},
+    {"skip as JSON", step_skip, 1},     {"parse", step_parse, 1}, {"write", step_write, 1},
+    {"preimage", step_preimage, 1},     {"sha256", step_hash, 1}, {"verify", step_verify, 20},
     {"canonical tag", step_has_tag, 1},
 };
 

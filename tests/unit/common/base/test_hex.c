@@ -28,8 +28,8 @@ static void only_exact_lower_case_is_hex(void **state)
         struct slice text;
         bool good;
     } rows[] = {
-        {{"00ff", 4}, true},  {{"00fF", 4}, false},   {{"00f", 3}, false},  {{"00ff0", 5}, false},
-        {{"", 0}, false},     {{"00fg", 4}, false},   {{"0x0f", 4}, false}, {{" 0ff", 4}, false},
+        {{"00ff", 4}, true},   {{"00fF", 4}, false},    {{"00f", 3}, false},  {{"00ff0", 5}, false},
+        {{"", 0}, false},      {{"00fg", 4}, false},    {{"0x0f", 4}, false}, {{" 0ff", 4}, false},
         {{"00f\0", 4}, false}, {{"00f\xff", 4}, false}, {{"00f:", 4}, false}, {{"00f/", 4}, false},
         {{"00f`", 4}, false},
     };

@@ -15,8 +15,8 @@ static void reference_vectors(void **state)
         size_t n;
         uint64_t hash;
     } rows[] = {
-        {0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd},  {2, 0x0d6c8009d9a94f5a},
-        {7, 0xab0200f58b01d137}, {8, 0x93f5f5799a932462},  {15, 0xa129ca6149be45e5},
+        {0, 0x726fdb47dd0e0e31},  {1, 0x74f839c593dc67fd},  {2, 0x0d6c8009d9a94f5a},
+        {7, 0xab0200f58b01d137},  {8, 0x93f5f5799a932462},  {15, 0xa129ca6149be45e5},
         {16, 0x3f2acc7f57c29bdb}, {63, 0x958a324ceb064572},
     };
     uint8_t input[64];

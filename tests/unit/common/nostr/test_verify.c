@@ -92,10 +92,11 @@ static void load(struct fixture *f, const char *tags, const char *content, const
 
     arena_reset(&f->arena);
     buf_reset(&f->text);
-    buf_printf(&f->text,
-               "{\"sig\":\"%s\",\"content\":\"%s\",\"tags\":%s, \"kind\":1,\"created_at\":1700000000,"
-               "\"pubkey\":\"" PUBKEY "\",\"id\":\"%s\"}",
-               sig ? sig : ANY_SIG, content, tags, id);
+    buf_printf(
+        &f->text,
+        "{\"sig\":\"%s\",\"content\":\"%s\",\"tags\":%s, \"kind\":1,\"created_at\":1700000000,"
+        "\"pubkey\":\"" PUBKEY "\",\"id\":\"%s\"}",
+        sig ? sig : ANY_SIG, content, tags, id);
     if (!event_parse(buf_slice(&f->text), &limits, &f->arena, &f->ev, &has_id, &error))
         fail_msg("%s", error);
 }
