@@ -97,9 +97,9 @@ static bool take_host(struct slice *s, struct slice *host)
     *host = slice_of(s->ptr, n);
     s->ptr += n;
     s->len -= n;
-    if (!bracketed && host->len > 1 && host->ptr[host->len - 1] == '.')
+    if (n > 0 && host->ptr[n - 1] == '.')
         host->len--;
-    return host->len > 0 && host->len <= MAX_HOST;
+    return host->len > 0 && host->len <= MAX_HOST && host->ptr[host->len - 1] != '.';
 }
 
 /* Reads ":port" or nothing from the whole of s. *port is 0 when it is absent or the default of a

@@ -573,7 +573,7 @@ static void test_long_lists(void **state)
         arena_reset(&arena);
         buf_init(&json, 64 * KIB);
         for (unsigned i = 0; i < n; i++)
-            buf_printf(&json, "%s\"%02x%s\"", i ? "," : "{\"authors\":[", 2 * i + 1, A64 + 2);
+            buf_printf(&json, "%s\"%02x%s\"", i ? "," : "{\"authors\":[", 2 * i + 1, &A64[2]);
         for (unsigned i = 0; i < n; i++)
             buf_printf(&json, "%s%u", i ? "," : "],\"kinds\":[", 2 * i + 1);
         buf_add_str(&json, "]}");

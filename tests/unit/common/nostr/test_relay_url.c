@@ -47,6 +47,8 @@ static void test_host(void **state)
         {"wss://", NULL},
         {"wss:///path", NULL},
         {"wss://:443", NULL},
+        {"wss://.", NULL},
+        {"wss://relay.example..", NULL},
         {"://relay.example", NULL},
         {"ftp://relay.example", NULL},
         {"wsss://relay.example", NULL},
