@@ -1,0 +1,30 @@
+#ifndef WEBSOCKET_HANDLER_CONN_CONNS_H
+#define WEBSOCKET_HANDLER_CONN_CONNS_H
+/*
+ * All connections of this process: what they share, their end of turn, their clock, their orderly end. There is one set of them per process,
+ * because a struct conn_handle names a connection process-wide. Loop thread only.
+ *
+ * Start: conn_set_ops(); conns_open(); then conns_accept() for each new socket. End: conns_drain(); conns_close_some() until conns_count() is 0;
+ * conns_close(); run the loop until it is empty.
+ */
+#include <uv.h>
+
+#include "conn/plain_http.h"
+
+/* site must outlive the connections. ERR_NOMEM, ERR_IO. */
+NODISCARD enum err conns_open(uv_loop_t *loop, const struct site *site);
+/* Takes over fd, a connected non-blocking socket. Serves it, refuses it or closes it. */
+void conns_accept(int fd, enum http_port port);
+/* From now on nothing more is read from clients, so that what is in flight comes to its end. */
+void conns_drain(void);
+/* Closes the next n clients with code 1012. */
+void conns_close_some(size_t n);
+/* WebSocket clients that have not been told to go. */
+size_t conns_clients(void);
+/* Connections of every kind and state. */
+size_t conns_count(void);
+/* Cuts what is left and closes the handles; memory goes when the loop has run their close callbacks and conns_deinit() is called. */
+void conns_close(void);
+void conns_deinit(void);
+
+#endif

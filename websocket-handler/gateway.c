@@ -1,0 +1,180 @@
+#include "gateway.h"
+
+#include <signal.h>
+
+#include "config.h"
+#include "conn/conns.h"
+#include "live/live.h"
+#include "ops/log.h"
+#include "session/session.h"
+#include "upstream/upstream.h"
+
+enum {
+    DRAIN_TICK_MS = 50,
+    SETTLE_MS = 2000, /* at most this long for the event handler's last verdicts */
+    DRAIN_MS = 9000,  /* then whoever is left is cut */
+};
+
+/* ---- /readyz ---- */
+
+static enum health probe_process(const struct gateway *g, const char **reason)
+{
+    if (g->phase == GATEWAY_SERVING)
+        return HEALTH_OK;
+    *reason = "shutting down";
+    return HEALTH_DOWN;
+}
+
+static enum health probe_event_handler(const struct gateway *g, const char **reason)
+{
+    return upstream_ready(g->upstream, reason) ? HEALTH_OK : HEALTH_DOWN;
+}
+
+static enum health probe_live(const struct gateway *g, const char **reason)
+{
+    if (!live_ready(g->live, reason))
+        return HEALTH_DOWN;
+    return *reason ? HEALTH_DEGRADED : HEALTH_OK;
+}
+
+static const struct health_check checks[] = {
+    {"process", probe_process},
+    {"event handler", probe_event_handler},
+    {"live feed", probe_live},
+};
+
+/* ---- draining ---- */
+
+static void enter(struct gateway *g, enum gateway_phase phase)
+{
+    static const char *const names[] = {"serving", "settling", "closing", "leaving"};
+
+    assert(phase == g->phase + 1);
+    g->phase = phase;
+    log_info("gateway", "phase", "name=%s clients=%zu", names[phase], conns_clients());
+}
+
+static void settle(struct gateway *g, uint64_t now)
+{
+    if (!upstream_idle(g->upstream) && now - g->drain_began_ms < SETTLE_MS)
+        return;
+    enter(g, GATEWAY_CLOSING);
+    g->closing_began_ms = now;
+    g->to_close = conns_clients();
+}
+
+/* Closes as many clients as should be closed by now, so that they come back spread over the same time. */
+static void close_clients(struct gateway *g, uint64_t now)
+{
+    uint64_t spread_ms = (uint64_t)g->cfg->shutdown_spread_seconds * 1000;
+    uint64_t passed_ms = now - g->closing_began_ms;
+    size_t due = g->to_close;
+
+    if (passed_ms < spread_ms)
+        due = (size_t)(g->to_close * passed_ms / spread_ms);
+    conns_close_some(due - g->closed);
+    g->closed = due;
+    if (conns_clients() == 0)
+        enter(g, GATEWAY_LEAVING);
+}
+
+static void on_drain_clock(uv_timer_t *timer)
+{
+    struct gateway *g = timer->data;
+    uint64_t now = uv_now(&g->loop);
+
+    if (g->phase == GATEWAY_SETTLING)
+        settle(g, now);
+    if (g->phase == GATEWAY_CLOSING)
+        close_clients(g, now);
+    if ((g->phase == GATEWAY_LEAVING && conns_count() == 0) || now - g->drain_began_ms > DRAIN_MS)
+        uv_stop(&g->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct gateway *g = handle->data;
+
+    if (g->phase != GATEWAY_SERVING)
+        return;
+    log_info("gateway", "draining", "signal=%d", signum);
+    enter(g, GATEWAY_SETTLING);
+    g->drain_began_ms = uv_now(&g->loop);
+    listener_close(&g->public);
+    conns_drain();
+    uv_timer_start(&g->drain_clock, on_drain_clock, 0, DRAIN_TICK_MS);
+}
+
+/* ---- start and stop ---- */
+
+static enum err listen_on(struct listener *l, struct gateway *g, int fd, enum http_port port)
+{
+    enum err err = listener_open(l, &g->loop, fd, port);
+
+    if (err)
+        log_error("gateway", "cannot serve a port", "fd=%d", fd);
+    return err;
+}
+
+static void watch_signals(struct gateway *g)
+{
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_init(&g->loop, &g->on_term);
+    uv_signal_init(&g->loop, &g->on_int);
+    uv_timer_init(&g->loop, &g->drain_clock);
+    g->on_term.data = g->on_int.data = g->drain_clock.data = g;
+    uv_signal_start(&g->on_term, on_signal, SIGTERM);
+    uv_signal_start(&g->on_int, on_signal, SIGINT);
+}
+
+enum err gateway_start(struct gateway *g, const struct config *cfg, int public_fd, int metrics_fd)
+{
+    enum err err;
+
+    *g = (struct gateway){.cfg = cfg};
+    if (uv_loop_init(&g->loop) != 0)
+        return ERR_NOMEM;
+    watch_signals(g);
+    err = site_init(&g->site, cfg, g, checks, ARRAY_LEN(checks));
+    if (err)
+        return err;
+    conn_set_ops(&session_conn_ops);
+    err = conns_open(&g->loop, &g->site);
+    if (err)
+        return err;
+    g->upstream = upstream_start(&g->loop, cfg);
+    if (!g->upstream)
+        return ERR_NOMEM;
+    g->live = live_start(&g->loop, cfg, g->upstream->client);
+    if (!g->live)
+        return ERR_NOMEM;
+    session_setup(&(struct session_env){.cfg = cfg, .upstream = g->upstream, .live = g->live});
+    err = listen_on(&g->public, g, public_fd, HTTP_PUBLIC);
+    if (!err && metrics_fd >= 0)
+        err = listen_on(&g->metrics, g, metrics_fd, HTTP_METRICS);
+    return err;
+}
+
+void gateway_run(struct gateway *g)
+{
+    log_info("gateway", "serving", "host=%s port=%lld", g->cfg->ws_host, (long long)g->cfg->ws_port);
+    uv_run(&g->loop, UV_RUN_DEFAULT);
+}
+
+void gateway_stop(struct gateway *g)
+{
+    listener_close(&g->public);
+    listener_close(&g->metrics);
+    conns_close();
+    live_stop(g->live);
+    upstream_stop(g->upstream);
+    session_teardown();
+    uv_close((uv_handle_t *)&g->on_term, NULL);
+    uv_close((uv_handle_t *)&g->on_int, NULL);
+    uv_close((uv_handle_t *)&g->drain_clock, NULL);
+    uv_run(&g->loop, UV_RUN_DEFAULT); /* the close callbacks */
+    conns_deinit();
+    site_deinit(&g->site);
+    uv_loop_close(&g->loop);
+    log_info("gateway", "stopped", "%s", "");
+}

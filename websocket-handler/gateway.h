@@ -1,0 +1,42 @@
+#ifndef WEBSOCKET_HANDLER_GATEWAY_H
+#define WEBSOCKET_HANDLER_GATEWAY_H
+/*
+ * One worker process: owns the loop and all that lives on it. Start, run until SIGTERM or SIGINT, drain, stop.
+ *
+ *   SERVING --signal--> SETTLING --no EVENT waits for its OK--> CLOSING --all clients told--> LEAVING --all gone--> run returns
+ *
+ * From SETTLING on /readyz says no, nobody is accepted and nothing is read from clients. The way from the signal to the end takes less than 10
+ * seconds, whatever the clients do.
+ */
+#include <uv.h>
+
+#include "conn/listener.h"
+#include "conn/plain_http.h"
+
+struct config;
+struct live;
+struct upstream;
+
+enum gateway_phase { GATEWAY_SERVING, GATEWAY_SETTLING, GATEWAY_CLOSING, GATEWAY_LEAVING };
+
+struct gateway {
+    uv_loop_t loop;
+    const struct config *cfg;
+    struct site site;
+    struct upstream *upstream;
+    struct live *live;
+    struct listener public, metrics;
+    uv_signal_t on_term, on_int;
+    uv_timer_t drain_clock;
+    enum gateway_phase phase;
+    uint64_t drain_began_ms;
+    uint64_t closing_began_ms;
+    size_t to_close, closed; /* clients, in CLOSING */
+};
+
+/* Takes over both sockets; metrics_fd is -1 where another worker serves the metrics. Logs what fails. cfg must outlive the gateway. */
+NODISCARD enum err gateway_start(struct gateway *g, const struct config *cfg, int public_fd, int metrics_fd);
+void gateway_run(struct gateway *g);
+void gateway_stop(struct gateway *g);
+
+#endif
