@@ -80,7 +80,7 @@ FUZZ_PROGRAMS := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/%)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps run test check test-e2e asan ubsan tsan fuzz fuzz-build coverage lint tidy format format-check \
-        check-headers check-layers check-docs bench install clean unit-build FORCE
+        check-headers check-layers check-docs docs bench install clean unit-build FORCE
 
 all: $(PROGRAMS) ## build the programs (the default)
 
@@ -199,6 +199,9 @@ check-layers: ## who may include whom
 
 check-docs: all ## docs/CONFIG.md is what the programs' tables say
 	@tests/lint/check-docs.sh $(B)
+
+docs: all ## write the settings tables into docs/CONFIG.md
+	@tests/lint/check-docs.sh $(B) --write
 
 check-headers: ## each header compiles alone
 	@status=0; for h in $(HEADERS); do \

@@ -4,9 +4,15 @@
  */
 #include "ops/npub.h"
 
-enum { DATA_SYMBOLS = 52, ALL_SYMBOLS = DATA_SYMBOLS + 6, KEY_BYTES = 32 };
-
 static const char prefix[] = "npub1";
+
+enum {
+    PREFIX_LETTERS = sizeof(prefix) - 1,
+    DATA_SYMBOLS = 52,
+    ALL_SYMBOLS = DATA_SYMBOLS + 6,
+    ALL_LETTERS = PREFIX_LETTERS + ALL_SYMBOLS,
+    KEY_BYTES = 32,
+};
 
 static uint32_t checksum_step(uint32_t sum, uint8_t symbol)
 {
@@ -46,13 +52,13 @@ static bool symbol_value(char c, uint8_t *value)
     return true;
 }
 
-/* One case only; the result is lower. */
-static bool lower(struct slice text, char out[sizeof(prefix) - 1 + ALL_SYMBOLS])
+/* The whole text in lower case; false when it mixes cases. */
+static bool lower(const char *text, char out[ALL_LETTERS])
 {
     bool seen_lower = false, seen_upper = false;
 
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
+    for (size_t i = 0; i < ALL_LETTERS; i++) {
+        char c = text[i];
 
         seen_lower |= c >= 'a' && c <= 'z';
         seen_upper |= c >= 'A' && c <= 'Z';
@@ -63,15 +69,15 @@ static bool lower(struct slice text, char out[sizeof(prefix) - 1 + ALL_SYMBOLS])
 
 bool npub_decode(struct slice text, uint8_t out[KEY_BYTES])
 {
-    char all[sizeof(prefix) - 1 + ALL_SYMBOLS];
-    const char *symbols = all + sizeof(prefix) - 1;
+    char all[ALL_LETTERS];
+    const char *symbols = all + PREFIX_LETTERS;
     uint32_t sum = checksum_prefix();
     uint32_t bits = 0; /* read, not yet written out */
     unsigned n_bits = 0;
     size_t written = 0;
 
-    if (text.len != sizeof(all) || !lower(text, all) ||
-        memcmp(all, prefix, sizeof(prefix) - 1) != 0)
+    if (text.len != ALL_LETTERS || !lower(text.ptr, all) ||
+        memcmp(all, prefix, PREFIX_LETTERS) != 0)
         return false;
     for (size_t i = 0; i < ALL_SYMBOLS; i++) {
         uint8_t value;

@@ -1,0 +1,51 @@
+#!/bin/bash
+# End-to-end tests:  e2e.sh NAME FOLDER [FILE...]
+# FOLDER holds the programs under test, which the tests find as $TANDEM_BIN. The tests start PostgreSQL, Redis and the
+# services themselves. A report by a sanitizer counts as a failure, whoever wrote it and whatever the tests thought.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+. tests/support/results.sh
+
+name=$1
+TANDEM_BIN=$(cd "$2" && pwd)
+export TANDEM_BIN
+shift 2
+[ $# -gt 0 ] || set -- tests/e2e/*.test.mjs
+
+# npm ci only when the lock file has changed since.
+stamp=tests/node_modules/.tandem-lock
+if ! cmp -s tests/package-lock.json $stamp; then
+    (cd tests && npm ci --silent) || exit 1
+    cp tests/package-lock.json $stamp
+fi
+
+reports=$(mktemp -d)
+tap=$(mktemp)
+trap 'rm -rf "$reports" "$tap"' EXIT
+chmod 777 "$reports"
+export ASAN_OPTIONS=log_path=$reports/asan:exitcode=99
+export UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1:exitcode=99
+export TSAN_OPTIONS=log_path=$reports/tsan:exitcode=99
+export LSAN_OPTIONS=log_path=$reports/lsan:exitcode=99
+
+timeout "${E2E_SECONDS:-900}" node --test --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$tap" "$@"
+status=$?
+
+count() {
+    awk -v key="$1" '$1 == "#" && $2 == key {n = $3} END {print n + 0}' "$tap"
+}
+passed=$(count pass)
+failed=$(($(count fail) + $(count cancelled)))
+for report in "$reports"/*; do
+    [ -e "$report" ] || continue
+    echo "--- a sanitizer's report"
+    cat "$report"
+    failed=$((failed + 1))
+done
+if [ $status -ne 0 ] && [ $failed -eq 0 ]; then
+    echo "node ended with status $status"
+    failed=1
+fi
+echo "$(count skipped) skipped, $(count todo) to do"
+record "$name" "$passed" "$failed"
