@@ -83,17 +83,17 @@ static bool list_open(struct parse *p, const struct member_words *words)
 }
 
 /*
- * items with room for one more behind its n elements, or NULL without memory. A list doubles from 4
- * on; its old place stays behind in the arena.
+ * items (NULL: none yet) with room for one more behind its n elements, or NULL without memory. A
+ * list doubles from 4 on; its old place stays behind in the arena.
  */
 static void *grown(struct arena *arena, void *items, size_t n, size_t size)
 {
     void *more;
 
-    if (n > 0 && (n < 4 || (n & (n - 1)) != 0))
+    if (items && (n < 4 || (n & (n - 1)) != 0))
         return items;
-    more = arena_calloc(arena, n > 0 ? 2 * n : 4, size);
-    if (more && n > 0)
+    more = arena_calloc(arena, items ? 2 * n : 4, size);
+    if (more && items)
         memcpy(more, items, n * size);
     return more;
 }
@@ -120,6 +120,7 @@ static uint32_t sort_unique(void *items, uint32_t n, size_t size,
 
     if (n < 2)
         return n;
+    assert(items);
     qsort(items, n, size, cmp);
     for (uint32_t i = 1; i < n; i++) {
         const char *item = at + i * size;
@@ -233,7 +234,7 @@ static bool read_kinds(struct parse *p, const struct member_words *words)
         return false;
     f->kinds = kinds;
     f->n_kinds = sort_unique(kinds, n, sizeof *f->kinds, cmp_kinds);
-    if (f->n_kinds > 0 && f->kinds[0] == -1) {
+    if (kinds && f->kinds[0] == -1) {
         f->kinds++;
         f->n_kinds--;
     }
