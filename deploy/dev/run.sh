@@ -37,6 +37,7 @@ start() {
     die "$1 is not ready after 30 seconds; its last lines say why"
 }
 
+# shellcheck disable=SC2317 # called by the trap
 # The front end first, so that clients are told before the event handler goes.
 stop_all() {
     trap '' INT TERM

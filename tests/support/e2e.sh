@@ -19,10 +19,28 @@ if ! cmp -s tests/package-lock.json $stamp; then
     cp tests/package-lock.json $stamp
 fi
 
-reports=$(mktemp -d)
-tap=$(mktemp)
-trap 'rm -rf "$reports" "$tap"' EXIT
-chmod 777 "$reports"
+# All that the tests make lies in one temporary folder. Whatever still runs at the end, because a test was cut short, is
+# known by that folder's name.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+reports=$TMPDIR/reports
+tap=$TMPDIR/tap
+chmod 755 "$TMPDIR"
+mkdir -m 777 "$reports"
+
+clean_up() {
+    for folder in "$TMPDIR"/tandem-e2e-*; do
+        [ ! -d "$folder" ] || tests/support/services.sh stop "$folder" --now
+    done
+    for process in /proc/[0-9]*; do
+        if [ "${process#/proc/}" != $$ ] && grep -qzs "^TMPDIR=$TMPDIR$" "$process/environ"; then
+            kill -KILL "${process#/proc/}" 2>/dev/null
+        fi
+    done
+    rm -rf "$TMPDIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
 export ASAN_OPTIONS=log_path=$reports/asan:exitcode=99
 export UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1:exitcode=99
 export TSAN_OPTIONS=log_path=$reports/tsan:exitcode=99
