@@ -1,7 +1,15 @@
 #include "metrics.h"
 
+#include "nostr/verdict.h"
+
 static const char *const status_classes[] = {"2xx", "4xx", "5xx", NULL};
 static const char *const query_results[] = {"ok", "busy", "invalid", "timeout", "failed", NULL};
+static const char *const publish_results[] = {"sent", "failed", "dropped", NULL};
+/* enum verdict, in its order */
+static const char *const verdicts[] = {"accepted",      "duplicate", "stale",        "invalid", "blocked",     "restricted",
+                                       "auth-required", "pow",       "rate-limited", "mute",    "unsupported", "error",
+                                       NULL};
+static_assert(ARRAY_LEN(verdicts) == VERDICT_ERROR + 2, "one name per verdict");
 
 static const struct metric_def defs[] = {
     [M_HTTP_REQUESTS] = {"tandem_eh_http_requests_total", METRIC_COUNTER,
@@ -17,6 +25,25 @@ static const struct metric_def defs[] = {
     [M_QUERY_PRIMARY] = {"tandem_eh_query_primary_total", METRIC_COUNTER,
                          "Queries passed to the primary because the replica was behind.", NULL, NULL},
     [M_READ_DATABASE_UP] = {"tandem_eh_read_database_up", METRIC_GAUGE, "1 while read workers reach their database.", NULL, NULL},
+    [M_EVENTS] = {"tandem_eh_events_total", METRIC_COUNTER, "Events received, by verdict.", "verdict", verdicts},
+    [M_INGEST_QUEUE] = {"tandem_eh_ingest_queue_events", METRIC_GAUGE, "Events between arrival and answer.", NULL, NULL},
+    [M_INGEST_BUSY] = {"tandem_eh_ingest_busy_total", METRIC_COUNTER, "Requests refused because too many events wait.", NULL,
+                       NULL},
+    [M_INGEST_SECONDS] = {"tandem_eh_ingest_seconds", METRIC_HISTOGRAM, "From a request's arrival to its answer.", NULL, NULL},
+    [M_VERIFY_SKIPPED] = {"tandem_eh_verify_skipped_total", METRIC_COUNTER,
+                          "Events whose signature had been checked a moment ago.", NULL, NULL},
+    [M_WRITE_SECONDS] = {"tandem_eh_write_seconds", METRIC_HISTOGRAM, "Time that the writer spent on one batch.", NULL, NULL},
+    [M_WRITE_EVENTS] = {"tandem_eh_write_events_total", METRIC_COUNTER, "Events handed to the writer.", NULL, NULL},
+    [M_WRITE_DATABASE_UP] = {"tandem_eh_write_database_up", METRIC_GAUGE, "1 while the writer reaches its database.", NULL,
+                             NULL},
+    [M_FEED_HEAD] = {"tandem_eh_feed_head", METRIC_GAUGE, "Newest committed seq known here.", NULL, NULL},
+    [M_EXPIRED] = {"tandem_eh_expired_total", METRIC_COUNTER, "Expired events deleted.", NULL, NULL},
+    [M_SEARCH_INDEXED] = {"tandem_eh_search_indexed_total", METRIC_COUNTER, "Events added to the full-text index.", NULL, NULL},
+    [M_SEARCH_LAG] = {"tandem_eh_search_lag_events", METRIC_GAUGE, "Events that the full-text index has not seen yet.", NULL,
+                      NULL},
+    [M_PUBLISHED] = {"tandem_eh_published_total", METRIC_COUNTER, "Live records for Redis, by outcome.", "result",
+                     publish_results},
+    [M_REDIS_UP] = {"tandem_eh_redis_up", METRIC_GAUGE, "1 while the publisher is connected to Redis.", NULL, NULL},
 };
 static_assert(ARRAY_LEN(defs) == METRIC_COUNT, "one row per metric");
 

@@ -17,8 +17,26 @@ enum metric {
     M_QUERY_RUNNING,
     M_QUERY_PRIMARY,
     M_READ_DATABASE_UP,
+    /* ingest/ */
+    M_EVENTS,             /* by enum verdict */
+    M_INGEST_QUEUE,       /* events between arrival and answer */
+    M_INGEST_BUSY,
+    M_INGEST_SECONDS,     /* from arrival to answer, per request */
+    M_VERIFY_SKIPPED,
+    M_WRITE_SECONDS,
+    M_WRITE_EVENTS,
+    M_WRITE_DATABASE_UP,
+    M_FEED_HEAD,
+    M_EXPIRED,
+    M_SEARCH_INDEXED,
+    M_SEARCH_LAG,
+    /* publish/ */
+    M_PUBLISHED,          /* by enum publish_metric_result */
+    M_REDIS_UP,
     METRIC_COUNT
 };
+
+enum publish_metric_result { PUBLISH_METRIC_SENT, PUBLISH_METRIC_FAILED, PUBLISH_METRIC_DROPPED };
 
 enum http_metric_status { HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };
 enum query_metric_result { QUERY_METRIC_OK, QUERY_METRIC_BUSY, QUERY_METRIC_INVALID, QUERY_METRIC_TIMEOUT, QUERY_METRIC_FAILED };

@@ -1,8 +1,9 @@
 #ifndef EVENT_HANDLER_INGEST_INGEST_H
 #define EVENT_HANDLER_INGEST_INGEST_H
 /*
- * The write path: a batch of records from one POST /v1/events is parsed, verified on worker threads, judged by policy, committed by the one writer
- * thread together with every other batch that waits, published, and answered. P1: `done` runs after the commit.
+ * The write path: a batch of records from one POST /v1/events is parsed, verified on worker
+ * threads, judged by policy, committed by the one writer thread together with every other batch
+ * that waits, published, and answered. P1: `done` runs after the commit.
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -11,8 +12,9 @@ struct config;
 struct ingest;       /* the running pipeline */
 struct ingest_batch; /* one request on its way */
 
-/* Runs on a worker or the writer thread, exactly once per submitted batch; must only hand over (e.g. resume an HTTP connection). response holds the verdict lines
- * (wire/ingest_wire.h) and is valid until ingest_batch_free(). status is 200, or 400 when the body was malformed, or 503. */
+/* Runs on a worker or the writer thread, exactly once per submitted batch; must only hand over
+ * (e.g. resume an HTTP connection). response holds the verdict lines (wire/ingest_wire.h) and is
+ * valid until ingest_batch_free(). status is 200, or 400 when the body was malformed, or 503. */
 typedef void ingest_done_fn(struct ingest_batch *b, void *ctx);
 
 /* Starts verify threads, the writer, the publisher. NULL without threads or memory. */
@@ -21,15 +23,16 @@ struct ingest *ingest_start(const struct config *cfg);
 void ingest_stop(struct ingest *in, uint64_t deadline_ms);
 
 /* Takes body (malloc'd by buf) over. ERR_BUSY when the queue is full (answer 503). */
-NODISCARD enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done, void *ctx, struct ingest_batch **out);
+NODISCARD enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done,
+                                 void *ctx, struct ingest_batch **out);
 int ingest_batch_status(const struct ingest_batch *b);
 struct slice ingest_batch_response(const struct ingest_batch *b);
 void ingest_batch_free(struct ingest_batch *b);
 
 struct ingest_health {
-    bool database_ok;   /* the writer's connection is usable */
-    bool redis_ok;      /* the publisher's connection is usable */
-    uint64_t head_seq;  /* newest committed seq known here */
+    bool database_ok;  /* the writer's connection is usable */
+    bool redis_ok;     /* the publisher's connection is usable */
+    uint64_t head_seq; /* newest committed seq known here */
     size_t queued_events;
 };
 void ingest_health(struct ingest *in, struct ingest_health *out); /* any thread */

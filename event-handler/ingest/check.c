@@ -1,0 +1,106 @@
+#include "ingest/check.h"
+
+#include "base/clock.h"
+#include "config.h"
+#include "metrics.h"
+#include "nostr/kind.h"
+#include "nostr/verify.h"
+
+void checker_init(struct checker *c, const struct config *cfg, struct verified *verified)
+{
+    *c = (struct checker){.cfg = cfg, .verified = verified};
+    /* Text before it is measured, and its canonical or hashed form: never longer, the brackets
+     * aside. */
+    buf_init(&c->scratch, 2 * (size_t)cfg->shared.max_event_bytes + MIB);
+}
+
+void checker_deinit(struct checker *c)
+{
+    buf_deinit(&c->scratch);
+}
+
+static void refuse(struct ingest_item *item, enum verdict v, const char *message)
+{
+    item->route = ROUTE_DECIDED;
+    item->verdict = v;
+    item->message = message;
+}
+
+static bool parse(struct checker *c, struct ingest_item *item, struct arena *arena)
+{
+    const struct shared_config *s = &c->cfg->shared;
+    struct event_limits limits = {(size_t)s->max_event_bytes, (size_t)s->max_event_tags,
+                                  (size_t)s->max_content_length};
+    const char *error;
+
+    if (event_parse(item->rec.event, &limits, arena, &item->ev, &item->has_id, &error))
+        return true;
+    refuse(item, VERDICT_INVALID, error);
+    return false;
+}
+
+static bool pass_policy(struct checker *c, struct ingest_item *item, struct arena *arena)
+{
+    struct policy_env env = {.cfg = c->cfg,
+                             .now = clock_unix(),
+                             .auth = item->rec.auth,
+                             .n_auth = item->rec.n_auth,
+                             .address = item->rec.address,
+                             .arena = arena};
+    const char *message = "";
+    enum verdict v = policy_judge(&item->ev, &env, &message);
+
+    if (v == VERDICT_ACCEPTED)
+        return true;
+    refuse(item, v, message);
+    return false;
+}
+
+static bool make_canonical(struct checker *c, struct ingest_item *item, struct arena *arena)
+{
+    buf_reset(&c->scratch);
+    event_write(&item->ev, &c->scratch);
+    item->json =
+        c->scratch.failed ? (struct slice){NULL, 0} : arena_copy(arena, buf_slice(&c->scratch));
+    if (item->json.ptr)
+        return true;
+    refuse(item, VERDICT_ERROR, "not enough memory for this event");
+    return false;
+}
+
+static bool verify(struct checker *c, struct ingest_item *item)
+{
+    struct verified_entry hash = verified_hash(c->verified, item->json);
+    enum verify_result r;
+
+    if (verified_has(c->verified, hash)) {
+        metric_add(M_VERIFY_SKIPPED, 0, 1);
+        return true;
+    }
+    r = verify_event(&item->ev, &c->scratch);
+    if (r == VERIFY_OK) {
+        verified_add(c->verified, hash);
+        return true;
+    }
+    refuse(item, r == VERIFY_NOMEM ? VERDICT_ERROR : VERDICT_INVALID, verify_result_text(r));
+    return false;
+}
+
+static void check_item(struct checker *c, struct ingest_item *item, struct arena *arena)
+{
+    if (!parse(c, item, arena) || !pass_policy(c, item, arena) || !make_canonical(c, item, arena) ||
+        !verify(c, item))
+        return;
+    if (kind_class(item->ev.kind) == KIND_EPHEMERAL) {
+        item->route = ROUTE_BROADCAST;
+        return;
+    }
+    item->route = ROUTE_STORE;
+    new_event_init(&item->store, &item->ev, item->json);
+}
+
+void check_chunk(struct checker *c, struct chunk *chunk)
+{
+    for (size_t i = 0; i < chunk->n; i++)
+        check_item(c, &chunk->item[i], &chunk->arena);
+}

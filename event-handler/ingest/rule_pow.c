@@ -1,0 +1,32 @@
+/*
+ * The work is read off the id before it is known that the id is the event's: a false one is found
+ * out afterwards, and hashing first would cost more. A request to vanish must be obeyed whoever
+ * sends it (NIP-62).
+ */
+#include <stdio.h>
+
+#include "config.h"
+#include "ingest/policy.h"
+#include "nostr/kind.h"
+
+enum { MESSAGE_SIZE = 64 };
+
+enum verdict rule_pow(const struct event *ev, const struct policy_env *env, const char **message)
+{
+    int64_t min = env->cfg->shared.min_pow_difficulty;
+    int difficulty;
+    char *text;
+
+    if (min == 0 || ev->kind == KIND_VANISH)
+        return VERDICT_ACCEPTED;
+    difficulty = event_id_difficulty(&ev->id);
+    if (difficulty >= min)
+        return VERDICT_ACCEPTED;
+    *message = "difficulty is too low";
+    text = arena_alloc(env->arena, MESSAGE_SIZE);
+    if (text) {
+        snprintf(text, MESSAGE_SIZE, "difficulty %d is less than %d", difficulty, (int)min);
+        *message = text;
+    }
+    return VERDICT_POW;
+}
