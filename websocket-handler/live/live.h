@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 struct config;
+struct fanout;
 struct handler_client;
 struct live;
 
@@ -18,6 +19,11 @@ struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handle
 /* Does live delivery work? If not, or only degraded (polling, because Redis is away), *reason is a static sentence for /readyz. Returns false
  * only while the feed's position is unknown; degraded gives true with *reason set, healthy gives true with *reason NULL. */
 bool live_ready(const struct live *live, const char **reason);
+/* Where subscriptions are entered (fanout.h). */
+struct fanout *live_fanout(struct live *live);
+/* False while the position is unknown: no subscription can be served yet. *cursor: all stored events up to it have been through the fan-out. *epoch grows when the
+ * database's numbering begins anew, and seqs of before mean nothing any more. */
+NODISCARD bool live_cursor(const struct live *live, uint64_t *cursor, uint32_t *epoch);
 /* Closes all handles; memory goes when the loop has run their close callbacks. After the last connection has ended. NULL is fine. */
 void live_stop(struct live *live);
 

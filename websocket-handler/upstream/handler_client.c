@@ -1,0 +1,532 @@
+#include "upstream/handler_client.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "config.h"
+#include "metrics.h"
+#include "ops/backoff.h"
+#include "ops/log.h"
+#include "upstream/curl_loop.h"
+
+enum {
+    MAX_ENDPOINTS = 32,
+    MAX_URL = 512,
+    MAX_SENTENCE = 160,
+    PROBE_TICK_MS = 100,
+    PROBE_READY_MS = 2000,    /* between probes of one that is ready */
+    PROBE_DEGRADED_MS = 500,
+    PROBE_DOWN_FIRST_MS = 50, /* and of one that is down: growing */
+    PROBE_DOWN_MOST_MS = 1000,
+    PROBE_IDLE_MS = 2000,
+    LOG_EVERY_MS = 10000,
+};
+
+static const char *const paths[HANDLER_ROUTES] = {
+    [HANDLER_EVENTS] = "/v1/events", [HANDLER_QUERY] = "/v1/query",   [HANDLER_COUNT] = "/v1/count",
+    [HANDLER_FEED] = "/v1/feed",     [HANDLER_READYZ] = "/readyz",
+};
+
+enum endpoint_state { ENDPOINT_READY, ENDPOINT_DEGRADED, ENDPOINT_DOWN };
+static const char *const state_names[] = {"ready", "degraded", "down"};
+
+struct endpoint {
+    struct handler_client *hc;
+    char base[300]; /* http://host:port */
+    enum endpoint_state state;
+    bool probed; /* an answer to a probe has ever come; before, it counts as ready */
+    unsigned in_flight;
+    char reason[MAX_SENTENCE]; /* what its /readyz said with a 503 */
+    struct backoff backoff;
+    uint64_t probe_at_ms;
+    struct handler_sink probe_sink; /* its probe: one at a time */
+    struct handler_call *probe;
+};
+
+struct handler_client {
+    uv_loop_t *loop;
+    const struct config *cfg;
+    struct curl_loop *curl;
+    struct curl_slist *headers;
+    struct endpoint endpoint[MAX_ENDPOINTS];
+    unsigned n_endpoints;
+    unsigned turn; /* where the search for an endpoint begins */
+    struct list calls;
+    struct list failing; /* calls that nobody can take; told in on_fail() */
+    uv_timer_t probe_timer, fail_timer;
+    unsigned open_handles;
+    bool closing;
+    struct log_gate gate;
+};
+
+struct handler_call {
+    struct list node;
+    struct handler_client *hc;
+    struct handler_request req;
+    struct handler_sink *sink;
+    struct http_sink http_sink;
+    struct http_call *http;    /* NULL between attempts and while failing */
+    struct endpoint *endpoint; /* that it is at */
+    uint32_t tried;            /* a bit per endpoint */
+    bool handed_on;            /* bytes have gone to the sink: it cannot be repeated */
+    struct buf body;           /* collected, or the sentence of a failure */
+    struct handler_result result;
+    char sentence[MAX_SENTENCE];
+};
+
+static const struct http_sink_ops call_ops;
+
+/* ---- endpoints --------------------------------------------------------------------------------------------------- */
+
+static void count_up(const struct handler_client *hc)
+{
+    int64_t up = 0;
+
+    for (unsigned i = 0; i < hc->n_endpoints; i++)
+        up += hc->endpoint[i].state != ENDPOINT_DOWN;
+    metric_set(M_ENDPOINTS_UP, 0, up);
+}
+
+static void endpoint_enter(struct endpoint *ep, enum endpoint_state state)
+{
+    uint64_t now = uv_now(ep->hc->loop);
+
+    if (state == ENDPOINT_DOWN) {
+        ep->probe_at_ms = now + backoff_next(&ep->backoff);
+    } else {
+        backoff_reset(&ep->backoff);
+        ep->probe_at_ms = now + (state == ENDPOINT_READY ? PROBE_READY_MS : PROBE_DEGRADED_MS);
+    }
+    if (ep->state == state)
+        return;
+    ep->state = state;
+    count_up(ep->hc);
+    if (state == ENDPOINT_READY)
+        log_info("upstream", "event handler is ready", "url=%s", ep->base);
+    else
+        log_warn("upstream", "event handler is not ready", "url=%s state=%s", ep->base,
+                 state_names[state]);
+}
+
+/* The least busy of the best state that call has not tried; NULL when there is none. */
+static struct endpoint *choose(struct handler_client *hc, const struct handler_call *call)
+{
+    struct endpoint *best = NULL;
+
+    for (unsigned i = 0; i < hc->n_endpoints; i++) {
+        unsigned n = (hc->turn + i) % hc->n_endpoints;
+        struct endpoint *ep = &hc->endpoint[n];
+
+        if (ep->state == ENDPOINT_DOWN || (call->tried & (1u << n)))
+            continue;
+        if (!best || ep->state < best->state ||
+            (ep->state == best->state && ep->in_flight < best->in_flight))
+            best = ep;
+    }
+    hc->turn++;
+    return best;
+}
+
+/* ---- one call ---------------------------------------------------------------------------------------------------- */
+
+static void call_free(struct handler_call *call)
+{
+    list_remove(&call->node);
+    buf_deinit(&call->body);
+    free(call);
+}
+
+static void leave_endpoint(struct handler_call *call)
+{
+    call->http = NULL;
+    call->endpoint->in_flight--;
+}
+
+static void complete(struct handler_call *call)
+{
+    struct handler_sink *sink = call->sink;
+
+    sink->ops->done(sink, &call->result);
+    call_free(call);
+}
+
+static void on_fail(uv_timer_t *timer)
+{
+    struct handler_client *hc = timer->data;
+
+    while (!list_empty(&hc->failing))
+        complete(container_of(hc->failing.next, struct handler_call, node));
+}
+
+/* Ends the call with result.err from the loop, since nobody may be called back at once. */
+static void fail_later(struct handler_call *call)
+{
+    list_remove(&call->node);
+    list_push(&call->hc->failing, &call->node);
+    uv_timer_start(&call->hc->fail_timer, on_fail, 0, 0);
+}
+
+/* Sends the call to ep. False without memory. */
+static bool send_to(struct handler_call *call, struct endpoint *ep)
+{
+    char url[MAX_URL];
+    struct http_request http = {.url = url,
+                                .headers = call->hc->headers,
+                                .connect_ms = (uint32_t)call->hc->cfg->connect_ms,
+                                .idle_ms = call->req.idle_ms};
+
+    snprintf(url, sizeof url, "%s%s%s", ep->base, paths[call->req.route],
+             call->req.query ? call->req.query : "");
+    if (call->req.route <= HANDLER_COUNT)
+        http.post = &call->req.body;
+    buf_reset(&call->body);
+    call->http = http_call_start(call->hc->curl, &http, &call->http_sink);
+    if (!call->http)
+        return false;
+    call->endpoint = ep;
+    call->tried |= 1u << (ep - call->hc->endpoint);
+    ep->in_flight++;
+    return true;
+}
+
+static struct handler_call *call_new(struct handler_client *hc, const struct handler_request *req,
+                                     struct handler_sink *sink)
+{
+    struct handler_call *call = calloc(1, sizeof *call);
+
+    if (!call)
+        return NULL;
+    call->hc = hc;
+    call->req = *req;
+    call->sink = sink;
+    call->http_sink.ops = &call_ops;
+    buf_init(&call->body, sink->ops->bytes ? MAX_SENTENCE : req->max_collect);
+    list_push(&hc->calls, &call->node);
+    return call;
+}
+
+struct handler_call *handler_call_start(struct handler_client *hc, const struct handler_request *req,
+                                        struct handler_sink *sink)
+{
+    struct handler_call *call = call_new(hc, req, sink);
+    struct endpoint *ep;
+
+    if (!call)
+        return NULL;
+    ep = choose(hc, call);
+    if (!ep) {
+        call->result = (struct handler_result){
+            .err = ERR_GONE, .sentence = "the event handler is not available, please try again"};
+        fail_later(call);
+    } else if (!send_to(call, ep)) {
+        call_free(call);
+        return NULL;
+    }
+    return call;
+}
+
+void handler_call_resume(struct handler_call *call)
+{
+    if (call->http)
+        http_call_resume(call->http);
+}
+
+void handler_call_cancel(struct handler_call *call)
+{
+    if (!call)
+        return;
+    if (call->http) {
+        http_call_cancel(call->http);
+        leave_endpoint(call);
+    }
+    call_free(call);
+}
+
+/* ---- the answer -------------------------------------------------------------------------------------------------- */
+
+/* Keeps what fits of an error's body. */
+static void keep_sentence(struct handler_call *call, const char *ptr, size_t n)
+{
+    size_t room = MAX_SENTENCE - 1;
+
+    if (call->body.len < room)
+        buf_add(&call->body, ptr, n < room - call->body.len ? n : room - call->body.len);
+}
+
+static bool on_bytes(struct http_sink *http_sink, char *ptr, size_t n)
+{
+    struct handler_call *call = container_of(http_sink, struct handler_call, http_sink);
+
+    if (http_call_status(call->http) != 200) {
+        keep_sentence(call, ptr, n);
+        return true;
+    }
+    if (!call->sink->ops->bytes) {
+        buf_add(&call->body, ptr, n);
+        return true;
+    }
+    call->handed_on = true;
+    return call->sink->ops->bytes(call->sink, ptr, n);
+}
+
+/* The first line of an error's body if it is plain text, else NULL. */
+static const char *sentence_of(struct handler_call *call)
+{
+    size_t n = 0;
+
+    while (n < call->body.len && n < sizeof call->sentence - 1 && call->body.ptr[n] != '\n') {
+        if (!isprint((unsigned char)call->body.ptr[n]))
+            return NULL;
+        call->sentence[n] = call->body.ptr[n];
+        n++;
+    }
+    call->sentence[n] = '\0';
+    return n > 0 ? call->sentence : NULL;
+}
+
+/* What came of it, in the words that a client may see. */
+static void judge(struct handler_call *call, enum err err, int status)
+{
+    struct handler_result *r = &call->result;
+
+    *r = (struct handler_result){.err = err};
+    if (err == ERR_TIMEOUT) {
+        r->sentence = "the event handler did not answer in time, please try again";
+    } else if (err != OK) {
+        r->sentence = "the connection to the event handler broke, please try again";
+    } else if (status == 200 && call->body.failed) {
+        r->err = ERR_NOMEM;
+        r->sentence = "the event handler's answer is too large";
+    } else if (status == 200) {
+        r->body = buf_slice(&call->body);
+    } else {
+        r->err = status == 503 ? ERR_BUSY : ERR_INVALID;
+        r->sentence = status == 503 ? sentence_of(call) : NULL;
+        if (!r->sentence)
+            r->sentence = "the event handler could not take the request, please try again";
+    }
+}
+
+static void count_failure(struct handler_call *call, enum err err, int status)
+{
+    enum upstream_metric why = UPSTREAM_METRIC_STATUS;
+    uint32_t suppressed;
+
+    if (err == ERR_GONE)
+        why = UPSTREAM_METRIC_CONNECT;
+    else if (err == ERR_TIMEOUT)
+        why = UPSTREAM_METRIC_TIMEOUT;
+    else if (err != OK)
+        why = UPSTREAM_METRIC_BROKEN;
+    metric_add(M_UPSTREAM_FAILURES, why, 1);
+    if (log_gate_open(&call->hc->gate, LOG_EVERY_MS, &suppressed))
+        log_warn("upstream", status == 401 ? "event handler refuses our INTERNAL_TOKEN" : "request failed",
+                 "url=%s path=%s status=%d sentence=\"%s\" suppressed=%u", call->endpoint->base,
+                 paths[call->req.route], status, call->result.sentence, (unsigned)suppressed);
+}
+
+/* What a failed request says about its endpoint. */
+static void blame(struct endpoint *ep, enum err err)
+{
+    if ((err == ERR_GONE || err == ERR_IO) && ep->state != ENDPOINT_DOWN)
+        endpoint_enter(ep, ENDPOINT_DOWN);
+    else if (err == ERR_TIMEOUT)
+        ep->probe_at_ms = 0; /* is it slow, or stuck? */
+}
+
+static void on_done(struct http_sink *http_sink, enum err err)
+{
+    struct handler_call *call = container_of(http_sink, struct handler_call, http_sink);
+    int status = err == OK ? http_call_status(call->http) : 0;
+    struct endpoint *at = call->endpoint, *next;
+
+    judge(call, err, status);
+    if (call->result.err != OK && call->req.route != HANDLER_READYZ)
+        count_failure(call, err, status);
+    leave_endpoint(call);
+    if (call->req.route != HANDLER_READYZ)
+        blame(at, err);
+    if (call->result.err == OK || call->result.err == ERR_INVALID || call->handed_on) {
+        complete(call);
+        return;
+    }
+    next = call->req.route == HANDLER_READYZ ? NULL : choose(call->hc, call);
+    if (!next || !send_to(call, next))
+        complete(call);
+}
+
+static const struct http_sink_ops call_ops = {.bytes = on_bytes, .done = on_done};
+
+/* ---- probes ------------------------------------------------------------------------------------------------------ */
+
+static void on_probed(struct handler_sink *sink, const struct handler_result *r)
+{
+    struct endpoint *ep = container_of(sink, struct endpoint, probe_sink);
+
+    ep->probe = NULL;
+    ep->probed = true;
+    snprintf(ep->reason, sizeof ep->reason, "event handler: %s", r->err == OK ? "" : r->sentence);
+    if (r->err == OK)
+        endpoint_enter(ep, ENDPOINT_READY);
+    else
+        endpoint_enter(ep, r->err == ERR_BUSY || r->err == ERR_INVALID ? ENDPOINT_DEGRADED : ENDPOINT_DOWN);
+}
+
+static const struct handler_sink_ops probe_ops = {.done = on_probed};
+
+static void probe(struct endpoint *ep)
+{
+    const struct handler_request req = {
+        .route = HANDLER_READYZ, .idle_ms = PROBE_IDLE_MS, .max_collect = 4 * KIB};
+    struct handler_call *call = call_new(ep->hc, &req, &ep->probe_sink);
+
+    if (call && send_to(call, ep))
+        ep->probe = call;
+    else if (call)
+        call_free(call);
+}
+
+static void on_probe_tick(uv_timer_t *timer)
+{
+    struct handler_client *hc = timer->data;
+    uint64_t now = uv_now(hc->loop);
+
+    for (unsigned i = 0; i < hc->n_endpoints; i++)
+        if (!hc->endpoint[i].probe && now >= hc->endpoint[i].probe_at_ms)
+            probe(&hc->endpoint[i]);
+}
+
+bool handler_client_ready(const struct handler_client *hc, const char **reason)
+{
+    *reason = "event handler: no answer yet";
+    for (unsigned i = 0; i < hc->n_endpoints; i++) {
+        const struct endpoint *ep = &hc->endpoint[i];
+
+        if (ep->probed && ep->state == ENDPOINT_READY) {
+            *reason = NULL;
+            return true;
+        }
+        if (ep->probed)
+            *reason = ep->reason;
+    }
+    return false;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+/* One entry of the list: host, host:port, [v6], [v6]:port or v6. */
+static bool add_endpoint(struct handler_client *hc, struct slice entry, int64_t port)
+{
+    struct endpoint *ep = &hc->endpoint[hc->n_endpoints];
+    const char *colon = memchr(entry.ptr, ':', entry.len);
+    bool bare_v6 = entry.ptr[0] != '[' && colon && memrchr(entry.ptr, ':', entry.len) != colon;
+    bool has_port = entry.ptr[0] == '[' ? entry.ptr[entry.len - 1] != ']' : colon && !bare_v6;
+    int n;
+
+    if (hc->n_endpoints == MAX_ENDPOINTS || entry.len > 255)
+        return false;
+    if (has_port)
+        n = snprintf(ep->base, sizeof ep->base, "http://" SLICE_FMT, SLICE_ARG(entry));
+    else
+        n = snprintf(ep->base, sizeof ep->base, bare_v6 ? "http://[" SLICE_FMT "]:%d" : "http://" SLICE_FMT ":%d",
+                     SLICE_ARG(entry), (int)port);
+    if (n < 0 || (size_t)n >= sizeof ep->base)
+        return false;
+    ep->hc = hc;
+    ep->probe_sink.ops = &probe_ops;
+    backoff_init(&ep->backoff, PROBE_DOWN_FIRST_MS, PROBE_DOWN_MOST_MS);
+    hc->n_endpoints++;
+    return true;
+}
+
+static bool add_endpoints(struct handler_client *hc, const char *list, int64_t port)
+{
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ", ");
+
+        if (n > 0 && !add_endpoint(hc, slice_of(p, n), port))
+            return false;
+        p += n;
+        p += strspn(p, ", ");
+    }
+    return hc->n_endpoints > 0;
+}
+
+/* The headers that every request carries; "Name:" takes away one that libcurl would send. */
+static bool make_headers(struct handler_client *hc)
+{
+    static const char *const without[] = {"Expect:", "Accept:", "Content-Type:"};
+    const char *token = hc->cfg->shared.internal_token;
+    struct buf line;
+
+    for (size_t i = 0; i < ARRAY_LEN(without); i++)
+        hc->headers = curl_slist_append(hc->headers, without[i]);
+    if (!hc->headers || !token[0])
+        return hc->headers != NULL;
+    buf_init(&line, 16 * KIB);
+    buf_printf(&line, "Authorization: Bearer %s", token);
+    buf_add_char(&line, '\0');
+    if (line.failed || !curl_slist_append(hc->headers, line.ptr)) {
+        buf_deinit(&line);
+        return false;
+    }
+    buf_deinit(&line);
+    return true;
+}
+
+struct handler_client *handler_client_new(uv_loop_t *loop, const struct config *cfg)
+{
+    struct handler_client *hc = calloc(1, sizeof *hc);
+
+    if (!hc)
+        return NULL;
+    hc->loop = loop;
+    hc->cfg = cfg;
+    list_init(&hc->calls);
+    list_init(&hc->failing);
+    hc->curl = curl_loop_new(loop);
+    if (!hc->curl || !make_headers(hc) ||
+        !add_endpoints(hc, cfg->event_handler_hosts, cfg->event_handler_port)) {
+        log_error("upstream", "EVENT_HANDLER_SVC must name 1 to 32 hosts", "");
+        curl_slist_free_all(hc->headers);
+        curl_loop_close(hc->curl);
+        free(hc);
+        return NULL;
+    }
+    uv_timer_init(loop, &hc->probe_timer);
+    uv_timer_init(loop, &hc->fail_timer);
+    hc->probe_timer.data = hc->fail_timer.data = hc;
+    hc->open_handles = 2;
+    uv_timer_start(&hc->probe_timer, on_probe_tick, 0, PROBE_TICK_MS);
+    count_up(hc);
+    return hc;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct handler_client *hc = handle->data;
+
+    if (--hc->open_handles == 0)
+        free(hc);
+}
+
+static void cancel_all(struct list *calls)
+{
+    while (!list_empty(calls))
+        handler_call_cancel(container_of(calls->next, struct handler_call, node));
+}
+
+void handler_client_close(struct handler_client *hc)
+{
+    if (!hc)
+        return;
+    cancel_all(&hc->calls);
+    cancel_all(&hc->failing);
+    curl_loop_close(hc->curl);
+    curl_slist_free_all(hc->headers);
+    uv_close((uv_handle_t *)&hc->probe_timer, on_closed);
+    uv_close((uv_handle_t *)&hc->fail_timer, on_closed);
+}
