@@ -217,8 +217,7 @@ static char *put_utf8(char *out, int cp)
     return out;
 }
 
-/* Decodes the valid escape at p; returns the end of what it wrote and moves *p behind the escape.
- */
+/* Decodes the valid escape at p and moves *p behind it; returns the end of what it wrote. */
 static char *decode_escape(const char **p, char *out)
 {
     static const char meaning[256] = {
