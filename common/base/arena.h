@@ -3,9 +3,10 @@
 /*
  * Per-message memory: many small allocations, one release.
  *
- * An arena hands out pieces of large blocks. Nothing is freed singly; arena_reset() makes everything
- * handed out so far invalid and keeps the first block for reuse. The cap bounds what a peer can make
- * us hold: an allocation that would pass it returns NULL. One owner, one thread at a time.
+ * An arena hands out pieces of large blocks. Nothing is freed singly; arena_reset() makes
+ * everything handed out so far invalid and keeps the first block for reuse. The cap bounds what a
+ * peer can make us hold: an allocation that would pass it returns NULL. One owner, one thread at a
+ * time.
  */
 #include "base/base.h"
 #include "base/slice.h"

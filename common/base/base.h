@@ -26,6 +26,6 @@ enum err {
 #define ARRAY_LEN(a) (sizeof(a) / sizeof(a)[0])
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -20,7 +20,8 @@ void buf_init(struct buf *b, size_t cap);
 void buf_deinit(struct buf *b);
 /* Empties the buffer and clears `failed`; keeps the memory. */
 void buf_reset(struct buf *b);
-/* Room for n more bytes at ptr + len (then add to len yourself); NULL and `failed` if impossible. */
+/* Room for n more bytes at ptr + len (then add to len yourself); NULL and `failed` if impossible.
+ */
 NODISCARD char *buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_add_slice(struct buf *b, struct slice s);

@@ -9,8 +9,8 @@
 /* The 64 hex digits of id and pubkey, at their fixed places. */
 struct slice canonical_id(struct slice json);
 struct slice canonical_pubkey(struct slice json);
-/* True when the event has a tag whose first two items are letter and value (value decoded). Exact: inside
- * a JSON string a quote is always escaped, so the text ["x","value" can only be a tag. */
+/* True when the event has a tag whose first two items are letter and value (value decoded). Exact:
+ * inside a JSON string a quote is always escaped, so the text ["x","value" can only be a tag. */
 bool canonical_has_tag(struct slice json, char letter, struct slice value);
 /* event_readable() for canonical JSON of the given kind. */
 bool canonical_readable(struct slice json, int kind, const struct pubkey *readers, size_t n);

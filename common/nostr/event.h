@@ -3,9 +3,9 @@
 /*
  * The one event parser of both services (NIP-01), and the canonical form.
  *
- * event_parse() checks everything that needs no cryptography: seven members, each once, of the right
- * type; strict lower-case hex; plain integers; tags of one or more strings; the limits. Unknown members
- * are dropped. What it yields points into the caller's text and arena.
+ * event_parse() checks everything that needs no cryptography: seven members, each once, of the
+ * right type; strict lower-case hex; plain integers; tags of one or more strings; the limits.
+ * Unknown members are dropped. What it yields points into the caller's text and arena.
  *
  * Canonical JSON is what is stored and sent:
  *   {"id":"..","pubkey":"..","created_at":N,"kind":N,"tags":[..],"content":"..","sig":".."}
@@ -32,28 +32,29 @@ struct event {
     struct slice content; /* decoded */
     int64_t expires_at;   /* NIP-40: the earliest expiration tag; 0 when there is none */
     bool has_expiration;
-    bool is_protected;    /* NIP-70: carries a "-" tag */
+    bool is_protected; /* NIP-70: carries a "-" tag */
 };
 
 struct event_limits {
-    size_t max_event_bytes;   /* of the canonical JSON */
+    size_t max_event_bytes; /* of the canonical JSON */
     size_t max_tags;
     size_t max_content_chars; /* Unicode characters */
 };
 
 /*
- * Parses one event object that fills the whole of text. On false *error is a static sentence that says
- * what is wrong ("kind must be an integer from 0 to 65535"), and ev->id is valid if *has_id is true, so
- * that OK can name the event. has_id may be true on failure when only some other member is bad.
+ * Parses one event object that fills the whole of text. On false *error is a static sentence that
+ * says what is wrong ("kind must be an integer from 0 to 65535"), and ev->id is valid if *has_id is
+ * true, so that OK can name the event. has_id may be true on failure when only some other member is
+ * bad.
  */
-NODISCARD bool event_parse(struct slice text, const struct event_limits *limits, struct arena *arena,
-                           struct event *ev, bool *has_id, const char **error);
+NODISCARD bool event_parse(struct slice text, const struct event_limits *limits,
+                           struct arena *arena, struct event *ev, bool *has_id, const char **error);
 
 /* Appends the canonical JSON of ev. Check out->failed. */
 void event_write(const struct event *ev, struct buf *out);
 /* Appends [0,"pubkey",created_at,kind,tags,"content"], the text whose SHA-256 is the id. With
- * raw_controls the control characters without a two-letter escape are written as raw bytes, which is
- * NIP-01 to the letter and what a few clients hash. */
+ * raw_controls the control characters without a two-letter escape are written as raw bytes, which
+ * is NIP-01 to the letter and what a few clients hash. */
 void event_write_preimage(const struct event *ev, bool raw_controls, struct buf *out);
 
 /* First tag called name, or NULL. */
@@ -67,8 +68,8 @@ static inline bool tag_is_indexed(const struct tag *t)
 }
 /* The value of the first d tag; "" when there is none or it has no value (NIP-01, addressable). */
 struct slice event_d_value(const struct event *ev);
-/* SHA-256 of "kind:pubkey:" or "kind:pubkey:d": the key of a replaceable or addressable event (d is "" for
- * replaceable kinds whatever the tags say). */
+/* SHA-256 of "kind:pubkey:" or "kind:pubkey:d": the key of a replaceable or addressable event (d is
+ * "" for replaceable kinds whatever the tags say). */
 void event_address(int kind, const struct pubkey *pubkey, struct slice d, uint8_t out[32]);
 /* True when ev carries ["p", <hex of pk>, ...]. */
 bool event_names_pubkey(const struct event *ev, const struct pubkey *pk);
