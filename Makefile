@@ -6,6 +6,7 @@
 #   <service>/**/*.c                     the program build/<service>, once <service>/main.c exists
 #   tests/unit/<path>/test_<file>.c      one cmocka program each, linked with what <path> belongs to
 #   tests/fuzz/fuzz_<name>.c             one libFuzzer program each, linked with the service whose headers it includes
+#   tests/bench/bench_<name>.c           one program each, linked in the same way; all else there is relay_bench
 #   event-handler/store/sql/*.sql        embedded as the table of store/migrations.h
 #   websocket-handler/conn/landing.html  embedded as the bytes of conn/landing.h
 
@@ -67,19 +68,23 @@ COMMON_SRC := $(call find_c,common)
 SERVICE_SRC := $(foreach s,$(SERVICES),$(call find_c,$(s)))
 UNIT_SRC := $(call find_c,tests/unit)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+LOAD_SRC := $(filter-out $(BENCH_SRC),$(call find_c,tests/bench))
 SQL := $(sort $(wildcard event-handler/store/sql/*.sql))
 LANDING := $(wildcard websocket-handler/conn/landing.html)
 HEADERS := $(sort $(shell find common $(SERVICES) -name '*.h'))
+TEST_CODE := $(sort $(shell find tests/unit tests/fuzz tests/bench -name '*.[ch]' 2>/dev/null))
 SHELL_SCRIPTS := $(sort $(shell find tests scripts deploy .ci -name '*.sh' -o -path '.ci/run' 2>/dev/null))
 
 PROGRAMS := $(foreach s,$(SERVICES),$(if $(wildcard $(s)/main.c),$(B)/$(s)))
 UNIT_PROGRAMS := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZ_PROGRAMS := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/%)
+BENCH_PROGRAMS := $(BENCH_SRC:tests/%.c=$(B)/%) $(if $(LOAD_SRC),$(B)/bench/relay_bench)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps run test check test-e2e asan ubsan tsan fuzz fuzz-build coverage lint tidy format format-check \
+.PHONY: all help deps run test check test-e2e asan ubsan tsan fuzz fuzz-build bench-build coverage lint tidy format format-check \
         check-headers check-layers check-docs docs bench install clean unit-build FORCE
 
 all: $(PROGRAMS) ## build the programs (the default)
@@ -133,15 +138,25 @@ $(B)/unit/common/%: tests/unit/common/%.c $(B)/libcommon.a $(B)/flags
 	$(COMPILE) -Icommon -Itests/unit -c $< -o $@.o
 	$(LINK) $@.o $(B)/libcommon.a $(LIBS) $(CMOCKA) -o $@
 
-# A fuzz target belongs to the service that has the first folder of one of its includes.
-fuzz_service = $(firstword $(foreach s,$(SERVICES),$(if $(wildcard $(addprefix $(s)/,$(call fuzz_includes,$(1)))),$(s))))
-fuzz_includes = $(shell sed -n 's/^\#include "\(.*\)"/\1/p' $(1))
-define fuzz_rules
-$(B)/$(notdir $(basename $(1))): $(1) $(if $(2),$(B)/lib$(2).a) $(B)/libcommon.a $(B)/flags
-	$$(COMPILE) -Icommon $(if $(2),-I$(2)) -c $$< -o $$@.o
-	$$(LINK) -fsanitize=fuzzer $$@.o $(if $(2),$(B)/lib$(2).a) $(B)/libcommon.a $$(LIBS) -o $$@
+# A fuzz target or a benchmark belongs to the service that has the header of one of its includes.
+includes = $(shell sed -n 's/^\#include "\(.*\)"/\1/p' $(1))
+service_of = $(firstword $(foreach s,$(SERVICES),$(if $(wildcard $(addprefix $(s)/,$(call includes,$(1)))),$(s))))
+
+# $(1) the source, $(2) the program, $(3) its service or nothing, $(4) further flags for linking
+define program_rules
+$(2): $(1) $(if $(3),$(B)/lib$(3).a) $(B)/libcommon.a $(B)/flags
+	$$(COMPILE) -Icommon $(if $(3),-I$(3)) -c $$< -o $$@.o
+	$$(LINK) $(4) $$@.o $(if $(3),$(B)/lib$(3).a) $(B)/libcommon.a $$(LIBS) -o $$@
 endef
-$(foreach f,$(FUZZ_SRC),$(eval $(call fuzz_rules,$(f),$(call fuzz_service,$(f)))))
+$(foreach f,$(FUZZ_SRC),$(eval \
+    $(call program_rules,$(f),$(f:tests/fuzz/%.c=$(B)/%),$(call service_of,$(f)),-fsanitize=fuzzer)))
+$(foreach f,$(BENCH_SRC),$(eval $(call program_rules,$(f),$(f:tests/%.c=$(B)/%),$(call service_of,$(f)))))
+
+$(B)/obj/tests/%.o: tests/%.c $(B)/flags
+	$(COMPILE) -Icommon -c $< -o $@
+
+$(B)/bench/relay_bench: $(call objects,$(LOAD_SRC)) $(B)/libcommon.a
+	$(LINK) $^ $(LIBS) -o $@
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -183,7 +198,9 @@ coverage: ## unit tests' line coverage, as build/coverage/html
 	@$(MAKE) --no-print-directory VARIANT=coverage all check
 	@tests/support/coverage.sh build/coverage
 
-bench: all ## the benchmark of tests/bench
+bench-build: $(BENCH_PROGRAMS)
+
+bench: all bench-build ## the benchmark of tests/bench
 	@tests/bench/run.sh $(B)
 
 # ---- keeping it tidy ------------------------------------------------------------------------------------------------
@@ -209,10 +226,10 @@ check-headers: ## each header compiles alone
 	done; exit $$status
 
 format: ## clang-format all sources in place
-	@clang-format -i $(COMMON_SRC) $(SERVICE_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(HEADERS)
+	@clang-format -i $(COMMON_SRC) $(SERVICE_SRC) $(HEADERS) $(TEST_CODE)
 
 format-check: ## fail where clang-format would change something
-	@clang-format --dry-run -Werror $(COMMON_SRC) $(SERVICE_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(HEADERS)
+	@clang-format --dry-run -Werror $(COMMON_SRC) $(SERVICE_SRC) $(HEADERS) $(TEST_CODE)
 
 install: all ## install the programs below DESTDIR/PREFIX
 	@for p in $(PROGRAMS); do install -D -m 755 $$p $(DESTDIR)$(PREFIX)/bin/$${p##*/}; done
