@@ -1,27 +1,28 @@
 #ifndef EVENT_HANDLER_METRICS_H
 #define EVENT_HANDLER_METRICS_H
 /*
- * All metrics of the event handler (ops/metrics.h). The enum indexes the table in metrics.c: a row here, a row there, same order.
+ * All metrics of the event handler (ops/metrics.h). The enum indexes the table in metrics.c: a row
+ * here, a row there, same order.
  */
 #include "ops/metrics.h"
 
 enum metric {
     /* api/ */
-    M_HTTP_REQUESTS,      /* by enum http_metric_status */
+    M_HTTP_REQUESTS, /* by enum http_metric_status */
     M_HTTP_CONNECTIONS,
     /* query/ */
-    M_QUERIES,            /* by enum query_metric_result */
-    M_QUERY_SECONDS,      /* time on a read worker, per page */
+    M_QUERIES,       /* by enum query_metric_result */
+    M_QUERY_SECONDS, /* time on a read worker, per page */
     M_QUERY_EVENTS,
     M_QUERY_WAITING,
     M_QUERY_RUNNING,
     M_QUERY_PRIMARY,
     M_READ_DATABASE_UP,
     /* ingest/ */
-    M_EVENTS,             /* by enum verdict */
-    M_INGEST_QUEUE,       /* events between arrival and answer */
+    M_EVENTS,       /* by enum verdict */
+    M_INGEST_QUEUE, /* events between arrival and answer */
     M_INGEST_BUSY,
-    M_INGEST_SECONDS,     /* from arrival to answer, per request */
+    M_INGEST_SECONDS, /* from arrival to answer, per request */
     M_VERIFY_SKIPPED,
     M_WRITE_SECONDS,
     M_WRITE_EVENTS,
@@ -31,7 +32,7 @@ enum metric {
     M_SEARCH_INDEXED,
     M_SEARCH_LAG,
     /* publish/ */
-    M_PUBLISHED,          /* by enum publish_metric_result */
+    M_PUBLISHED, /* by enum publish_metric_result */
     M_REDIS_UP,
     METRIC_COUNT
 };
@@ -39,7 +40,13 @@ enum metric {
 enum publish_metric_result { PUBLISH_METRIC_SENT, PUBLISH_METRIC_FAILED, PUBLISH_METRIC_DROPPED };
 
 enum http_metric_status { HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };
-enum query_metric_result { QUERY_METRIC_OK, QUERY_METRIC_BUSY, QUERY_METRIC_INVALID, QUERY_METRIC_TIMEOUT, QUERY_METRIC_FAILED };
+enum query_metric_result {
+    QUERY_METRIC_OK,
+    QUERY_METRIC_BUSY,
+    QUERY_METRIC_INVALID,
+    QUERY_METRIC_TIMEOUT,
+    QUERY_METRIC_FAILED
+};
 
 /* Once, before threads. */
 void event_handler_metrics_open(void);

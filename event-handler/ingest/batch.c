@@ -59,6 +59,7 @@ static enum err make_parts(struct ingest_batch *b)
     cut_chunks(b, b->chunk);
     for (size_t i = 0; i < b->n_chunks; i++) {
         list_init(&b->chunk[i].link);
+        list_init(&b->chunk[i].work_link);
         b->chunk[i].batch = b;
         arena_init(&b->chunk[i].arena, CHUNK_MEMORY);
     }

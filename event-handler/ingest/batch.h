@@ -44,7 +44,7 @@ struct ingest_item {
 };
 
 struct chunk {
-    struct list link; /* in the pipeline */
+    struct list link, work_link; /* in the pipeline: by arrival, and while unchecked */
     struct ingest_batch *batch;
     struct ingest_item *item;
     size_t n;

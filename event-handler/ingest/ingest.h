@@ -17,12 +17,15 @@ struct ingest_batch; /* one request on its way */
  * valid until ingest_batch_free(). status is 200, or 400 when the body was malformed, or 503. */
 typedef void ingest_done_fn(struct ingest_batch *b, void *ctx);
 
-/* Starts verify threads, the writer, the publisher. NULL without threads or memory. */
+/* Starts the threads. The database and Redis need not be there yet. NULL without threads or memory
+ * (logged). cfg is borrowed. */
 struct ingest *ingest_start(const struct config *cfg);
 /* Stops taking batches, finishes what is queued (within deadline_ms), joins the threads. */
 void ingest_stop(struct ingest *in, uint64_t deadline_ms);
 
-/* Takes body (malloc'd by buf) over. ERR_BUSY when the queue is full (answer 503). */
+/* Any thread. Takes body over: it is empty afterwards, also when ERR_BUSY (the queue is full:
+ * answer 503) or ERR_NOMEM is returned, where done is not called. done may run before this returns;
+ * *out is set before. */
 NODISCARD enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done,
                                  void *ctx, struct ingest_batch **out);
 int ingest_batch_status(const struct ingest_batch *b);

@@ -279,42 +279,36 @@ void publisher_stop(struct publisher *p, uint64_t deadline_ms)
 
 /* ---- any thread ---- */
 
-static enum err enqueue(struct publisher *p, struct publication *pub)
+static bool enqueue(struct publisher *p, struct publication *pub)
 {
-    enum err err = OK;
+    bool fits;
 
     pthread_mutex_lock(&p->lock);
-    if (p->stopping || p->n == QUEUE_RECORDS || p->bytes + pub->record.len > QUEUE_BYTES) {
-        err = ERR_BUSY;
-    } else {
+    fits = !p->stopping && p->n < QUEUE_RECORDS && p->bytes + pub->record.len <= QUEUE_BYTES;
+    if (fits) {
         list_push(&p->queue, &pub->link);
         p->n++;
         p->bytes += pub->record.len;
         pthread_cond_signal(&p->wake);
     }
     pthread_mutex_unlock(&p->lock);
-    return err;
+    return fits;
 }
 
-enum err publisher_push(struct publisher *p, struct buf *record, publish_done_fn *done, void *ctx)
+void publisher_push(struct publisher *p, struct buf *record, publish_done_fn *done, void *ctx)
 {
-    struct publication *pub = calloc(1, sizeof *pub);
-    enum err err = ERR_BUSY;
+    struct publication *pub = record->failed ? NULL : calloc(1, sizeof *pub);
 
-    if (pub) {
-        list_init(&pub->link);
-        pub->record = *record;
-        pub->done = done;
-        pub->ctx = ctx;
-        err = record->failed ? ERR_BUSY : enqueue(p, pub);
-    }
-    if (err) {
+    if (pub)
+        *pub = (struct publication){.record = *record, .done = done, .ctx = ctx};
+    if (!pub || !enqueue(p, pub)) {
         metric_add(M_PUBLISHED, PUBLISH_METRIC_DROPPED, 1);
         buf_deinit(record);
         free(pub);
+        if (done)
+            done(false, ctx);
     }
     buf_init(record, record->cap);
-    return err;
 }
 
 bool publisher_connected(const struct publisher *p)

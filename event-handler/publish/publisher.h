@@ -16,8 +16,8 @@ struct publisher_target { /* borrowed for the life of the publisher */
     const char *password; /* "" for none */
 };
 
-/* Runs on the publisher's thread (or within publisher_stop()): sent tells whether Redis took the
- * record. */
+/* Runs on the publisher's thread (or within publisher_push() and publisher_stop()): sent tells
+ * whether Redis took the record. */
 typedef void publish_done_fn(bool sent, void *ctx);
 
 /* NULL without a thread or memory. */
@@ -25,10 +25,9 @@ struct publisher *publisher_start(const struct publisher_target *target);
 /* Sends what is queued within deadline_ms; the rest is reported as not sent. */
 void publisher_stop(struct publisher *p, uint64_t deadline_ms);
 
-/* Any thread, never blocks. Takes the bytes of record over. done may be NULL. ERR_BUSY when the
- * queue is full: then the record is freed and done is not called. */
-NODISCARD enum err publisher_push(struct publisher *p, struct buf *record, publish_done_fn *done,
-                                  void *ctx);
+/* Any thread, never blocks. Takes the bytes of record over. done may be NULL; when the queue is
+ * full the record is dropped and done called at once. */
+void publisher_push(struct publisher *p, struct buf *record, publish_done_fn *done, void *ctx);
 bool publisher_connected(const struct publisher *p); /* any thread */
 
 #endif

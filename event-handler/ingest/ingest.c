@@ -1,0 +1,394 @@
+/*
+ * Threads, and what passes between them (batch.h, pipeline.h):
+ *
+ *   HTTP threads   ingest_submit
+ *   checkers       form, policy, signature (check.h); hand ephemeral events to the publisher
+ *   writer         one transaction for all that waits (store/event_writer.h); hands committed
+ * events to the publisher publisher      Redis (publish/publisher.h); decides ephemeral events
+ *   maintenance    heartbeat, vanishing keys, expiry, full-text index (maintenance.h)
+ */
+#include "ingest/ingest.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "config.h"
+#include "ingest/check.h"
+#include "ingest/maintenance.h"
+#include "ingest/pipeline.h"
+#include "metrics.h"
+#include "ops/log.h"
+#include "publish/publisher.h"
+#include "store/event_writer.h"
+#include "wire/live_wire.h"
+
+enum {
+    QUEUE_BYTES = 128 * 1024 * 1024,
+    WRITE_BYTES = 8 * 1024 * 1024, /* of text in one transaction; one large event more is fine */
+    RECORD_BYTES = 64 * 1024 * 1024,
+    VERIFIED_ENTRIES = 16384,
+    STOP_GRACE_MS = 1000, /* for the threads, after the queues' deadline */
+};
+
+struct ingest {
+    const struct config *cfg;
+    struct pipeline pipeline;
+    struct verified verified;
+    struct publisher *publisher;
+    struct maintenance *maintenance;
+    pthread_mutex_t release_lock; /* chunks are released, and their ephemeral events published, by
+                                     one thread at a time: in order */
+    pthread_t *checker;
+    size_t n_checkers;
+    pthread_t writer_thread;
+    bool writer_started;
+    struct event_writer writer;
+    _Atomic uint64_t head;
+    atomic_bool database_ok;
+};
+
+/* ---- answers ---- */
+
+static void count_verdicts(const struct ingest_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++)
+        metric_add(M_EVENTS, b->item[i].verdict, 1);
+}
+
+/* Afterwards b belongs to whoever submitted it. */
+static void answer(struct ingest *in, struct ingest_batch *b)
+{
+    size_t events = b->n_items, bytes = b->body.len;
+
+    batch_respond(b, atomic_load(&in->head));
+    count_verdicts(b);
+    metric_observe(M_INGEST_SECONDS, 0, clock_mono_us() - b->received_us);
+    metric_add(M_INGEST_QUEUE, 0, -(int64_t)events);
+    b->done(b, b->ctx);
+    pipeline_leave(&in->pipeline, events, bytes);
+}
+
+static void settle(struct ingest *in, struct ingest_batch *b, size_t n)
+{
+    if (batch_settle(b, n))
+        answer(in, b);
+}
+
+static void decide(struct ingest *in, struct ingest_item *item, enum verdict v, const char *message)
+{
+    item->verdict = v;
+    item->message = message;
+    settle(in, item->batch, 1);
+}
+
+static void raise_head(struct ingest *in, uint64_t seq)
+{
+    uint64_t known = atomic_load(&in->head);
+
+    while (seq > known && !atomic_compare_exchange_weak(&in->head, &known, seq))
+        continue;
+    metric_set(M_FEED_HEAD, 0, (int64_t)atomic_load(&in->head));
+}
+
+static void note_database(bool usable, void *ctx)
+{
+    struct ingest *in = ctx;
+
+    atomic_store(&in->database_ok, usable);
+    metric_set(M_WRITE_DATABASE_UP, 0, usable);
+}
+
+/* ---- ephemeral events ---- */
+
+/* All ephemeral events of a chunk travel in one record. */
+static void on_broadcast(bool sent, void *ctx)
+{
+    struct chunk *c = ctx;
+    struct ingest_batch *b = c->batch;
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->item[i].route != ROUTE_BROADCAST)
+            continue;
+        c->item[i].verdict = sent ? VERDICT_ACCEPTED : VERDICT_ERROR;
+        c->item[i].message = sent ? "" : "live delivery is not available, please try again";
+        n++;
+    }
+    settle(b->owner, b, n);
+}
+
+static void broadcast(struct ingest *in, struct chunk *c)
+{
+    uint64_t head = atomic_load(&in->head);
+    struct buf record;
+    size_t n = 0;
+
+    buf_init(&record, RECORD_BYTES);
+    live_head_write(&record, &(struct live_head){head, head});
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->item[i].route == ROUTE_BROADCAST) {
+            live_line_write(&record, 0, c->item[i].json);
+            n++;
+        }
+    }
+    if (n == 0)
+        buf_deinit(&record);
+    else
+        publisher_push(in->publisher, &record, on_broadcast, c);
+}
+
+/* ---- checkers ---- */
+
+static size_t count_refused(const struct chunk *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        n += c->item[i].route == ROUTE_DECIDED;
+    return n;
+}
+
+static void release(struct ingest *in, struct chunk *checked)
+{
+    struct list released, *link;
+
+    pthread_mutex_lock(&in->release_lock);
+    pipeline_release(&in->pipeline, checked, &released);
+    for (link = released.next; link != &released; link = link->next)
+        broadcast(in, container_of(link, struct chunk, link));
+    pthread_mutex_unlock(&in->release_lock);
+    while ((link = list_pop(&released))) {
+        struct chunk *c = container_of(link, struct chunk, link);
+
+        settle(in, c->batch,
+               count_refused(c) + 1); /* and the chunk itself, which has left the pipeline */
+    }
+}
+
+static void *run_checker(void *arg)
+{
+    struct ingest *in = arg;
+    struct checker checker;
+    struct chunk *c;
+
+    checker_init(&checker, in->cfg, &in->verified);
+    while ((c = pipeline_next_chunk(&in->pipeline))) {
+        check_chunk(&checker, c);
+        release(in, c);
+    }
+    checker_deinit(&checker);
+    return NULL;
+}
+
+/* ---- writer ---- */
+
+static void on_committed(struct new_event *const *ne, size_t n, uint64_t prev, uint64_t seq,
+                         void *ctx)
+{
+    struct ingest *in = ctx;
+    struct buf record;
+
+    raise_head(in, seq);
+    if (seq == prev)
+        return;
+    buf_init(&record, RECORD_BYTES);
+    live_head_write(&record, &(struct live_head){prev, seq});
+    for (size_t i = 0; i < n; i++) {
+        if (ne[i]->insert)
+            live_line_write(&record, ne[i]->seq, ne[i]->json);
+    }
+    publisher_push(in->publisher, &record, NULL, NULL);
+}
+
+static void hand_out(struct ingest *in, struct ingest_item *item)
+{
+    if (item->store.deferred)
+        maintenance_erase(in->maintenance, item);
+    else
+        decide(in, item, item->store.verdict, item->store.message);
+}
+
+static void write_items(struct ingest *in, struct ingest_item **items, struct new_event **list,
+                        size_t n)
+{
+    uint64_t start = clock_mono_us();
+
+    for (size_t i = 0; i < n; i++) {
+        items[i]->store.deferred = false;
+        list[i] = &items[i]->store;
+    }
+    event_writer_store(&in->writer, list, n);
+    note_database(!in->writer.down, in);
+    metric_observe(M_WRITE_SECONDS, 0, clock_mono_us() - start);
+    metric_add(M_WRITE_EVENTS, 0, (int64_t)n);
+    for (size_t i = 0; i < n; i++)
+        hand_out(in, items[i]);
+}
+
+static void refuse_items(struct ingest *in, struct ingest_item **items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        decide(in, items[i], VERDICT_ERROR, "the relay is shutting down, please try again");
+}
+
+static void *run_writer(void *arg)
+{
+    struct ingest *in = arg;
+    size_t max = (size_t)in->cfg->write_batch_events, n;
+    struct ingest_item **items = calloc(max, sizeof(struct ingest_item *));
+    struct new_event **list = calloc(max, sizeof(struct new_event *));
+
+    assert(items && list); /* small, and at start */
+    while ((n = pipeline_take(&in->pipeline, items, max, WRITE_BYTES)) > 0) {
+        if (pipeline_aborted(&in->pipeline))
+            refuse_items(in, items, n);
+        else
+            write_items(in, items, list, n);
+    }
+    free(items);
+    free(list);
+    return NULL;
+}
+
+static void on_erased(struct ingest_item *item, bool done, void *ctx)
+{
+    struct ingest *in = ctx;
+
+    if (done)
+        pipeline_requeue(&in->pipeline, item);
+    else
+        decide(in, item, VERDICT_ERROR, "the database is not available, please try again");
+}
+
+static void on_head(uint64_t seq, void *ctx)
+{
+    raise_head(ctx, seq);
+}
+
+/* ---- start and stop ---- */
+
+static size_t count_checkers(const struct config *cfg)
+{
+    long n = cfg->verify_threads > 0 ? (long)cfg->verify_threads : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (size_t)n : 1;
+}
+
+static bool start_threads(struct ingest *in)
+{
+    size_t n = count_checkers(in->cfg);
+    struct publisher_target target = {in->cfg->shared.redis_host, (int)in->cfg->shared.redis_port,
+                                      in->cfg->shared.redis_password};
+    struct maintenance_hooks hooks = {on_head, note_database, on_erased, in};
+
+    in->publisher = publisher_start(&target);
+    in->maintenance = in->publisher ? maintenance_start(in->cfg, in->publisher, &hooks) : NULL;
+    in->checker = calloc(n, sizeof *in->checker);
+    if (!in->maintenance || !in->checker)
+        return false;
+    in->writer_started = pthread_create(&in->writer_thread, NULL, run_writer, in) == 0;
+    while (in->writer_started && in->n_checkers < n &&
+           pthread_create(&in->checker[in->n_checkers], NULL, run_checker, in) == 0)
+        in->n_checkers++;
+    return in->n_checkers > 0;
+}
+
+struct ingest *ingest_start(const struct config *cfg)
+{
+    struct ingest *in = calloc(1, sizeof *in);
+    struct db_target target = config_write_target(cfg, "write");
+
+    if (!in)
+        return NULL;
+    in->cfg = cfg;
+    pipeline_init(&in->pipeline, (size_t)cfg->ingest_queue_events, QUEUE_BYTES);
+    pthread_mutex_init(&in->release_lock, NULL);
+    event_writer_init(&in->writer, &target, cfg->write_timeout_ms, on_committed, in);
+    if (verified_init(&in->verified, VERIFIED_ENTRIES) && start_threads(in))
+        return in;
+    log_error("ingest", "the threads could not be started", "");
+    ingest_stop(in, 0);
+    return NULL;
+}
+
+static bool join(pthread_t thread)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_GRACE_MS / 1000;
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+/* False when a thread hangs in the database. */
+static bool join_threads(struct ingest *in)
+{
+    bool all =
+        maintenance_stop(in->maintenance, STOP_GRACE_MS); /* it may hand items to the writer */
+
+    pipeline_end(&in->pipeline);
+    for (size_t i = 0; i < in->n_checkers; i++)
+        all &= join(in->checker[i]);
+    if (in->writer_started)
+        all &= join(in->writer_thread);
+    return all;
+}
+
+void ingest_stop(struct ingest *in, uint64_t deadline_ms)
+{
+    if (!in)
+        return;
+    pipeline_close(&in->pipeline);
+    if (!pipeline_drain(&in->pipeline, deadline_ms))
+        pipeline_abort(&in->pipeline);
+    if (!join_threads(in)) {
+        log_warn("ingest", "the database does not answer: giving up on it", "");
+        return; /* the process is about to end; the threads end with it */
+    }
+    maintenance_free(in->maintenance);
+    publisher_stop(in->publisher, STOP_GRACE_MS);
+    event_writer_deinit(&in->writer);
+    verified_deinit(&in->verified);
+    pipeline_deinit(&in->pipeline);
+    pthread_mutex_destroy(&in->release_lock);
+    free(in->checker);
+    free(in);
+}
+
+/* ---- any thread ---- */
+
+enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done, void *ctx,
+                       struct ingest_batch **out)
+{
+    struct ingest_batch *b;
+    enum err err = batch_new(body, (size_t)in->cfg->ingest_queue_events, done, ctx, in, &b);
+    size_t events;
+
+    if (err) {
+        buf_deinit(body);
+        return err;
+    }
+    *out = b; /* b may be answered, and gone, before pipeline_submit() returns */
+    events = b->n_items;
+    metric_add(M_INGEST_QUEUE, 0, (int64_t)events);
+    err = pipeline_submit(&in->pipeline, b);
+    if (err) {
+        metric_add(M_INGEST_QUEUE, 0, -(int64_t)events);
+        metric_add(M_INGEST_BUSY, 0, 1);
+        *out = NULL;
+        ingest_batch_free(b);
+    }
+    return err;
+}
+
+void ingest_health(struct ingest *in, struct ingest_health *out)
+{
+    out->database_ok = atomic_load(&in->database_ok);
+    out->redis_ok = publisher_connected(in->publisher);
+    out->head_seq = atomic_load(&in->head);
+    pthread_mutex_lock(&in->pipeline.lock);
+    out->queued_events = in->pipeline.events;
+    pthread_mutex_unlock(&in->pipeline.lock);
+}
