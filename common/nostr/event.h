@@ -45,7 +45,7 @@ struct event_limits {
  * Parses one event object that fills the whole of text. On false *error is a static sentence that
  * says what is wrong ("kind must be an integer from 0 to 65535"), and ev->id is valid if *has_id is
  * true, so that OK can name the event. has_id may be true on failure when only some other member is
- * bad.
+ * bad. The arena gives at most 32 bytes for each byte of text.
  */
 NODISCARD bool event_parse(struct slice text, const struct event_limits *limits,
                            struct arena *arena, struct event *ev, bool *has_id, const char **error);

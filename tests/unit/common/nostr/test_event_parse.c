@@ -428,6 +428,40 @@ static void size_is_that_of_the_canonical_form(void **state)
     buf_deinit(&canonical);
 }
 
+/* The worst texts for the arena: many lists of little, just past a doubling. */
+static void the_arena_gives_a_bounded_multiple(void **state)
+{
+    static const struct event_limits none = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
+    static const struct {
+        const char *start, *item, *end;
+    } rows[] = {
+        {"[", "[\"\"]", "]}"},
+        {"[[", "\"\"", "]]}"},
+    };
+    struct fixture *f = *state;
+    struct buf text;
+
+    buf_init(&text, MIB);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena arena;
+
+        arena_init(&arena, 16 * MIB);
+        buf_reset(&text);
+        buf_add_str(&text, "{" J_ID "," J_PUBKEY "," J_CREATED_AT "," J_KIND "," J_CONTENT "," J_SIG
+                           ",\"tags\":");
+        buf_add_str(&text, rows[i].start);
+        for (int k = 0; k < 16385; k++) {
+            buf_add_str(&text, k > 0 ? "," : "");
+            buf_add_str(&text, rows[i].item);
+        }
+        buf_add_str(&text, rows[i].end);
+        assert_true(event_parse(buf_slice(&text), &none, &arena, &f->ev, &f->has_id, &f->error));
+        assert_true(arena.used <= 32 * text.len);
+        arena_deinit(&arena);
+    }
+    buf_deinit(&text);
+}
+
 static void a_full_arena_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -454,6 +488,7 @@ int main(void)
         cmocka_unit_test(tags_are_limited_in_number),
         cmocka_unit_test(content_is_limited_in_characters),
         cmocka_unit_test(size_is_that_of_the_canonical_form),
+        cmocka_unit_test(the_arena_gives_a_bounded_multiple),
         cmocka_unit_test(a_full_arena_refuses),
     };
 
