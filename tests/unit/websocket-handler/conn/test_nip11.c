@@ -1,0 +1,126 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "config.h"
+#include "conn/nip11.h"
+
+static struct config config(void)
+{
+    return (struct config){
+        .relay_name = "A \"name\"", .relay_description = "One\n\nTwo", .relay_icon = "", .contact = "",
+        .admin_pubkey = "", .max_message_bytes = 524288, .max_subscriptions = 200,
+        .shared = {.max_event_tags = 5000, .max_content_length = 262144, .max_filters = 100, .max_limit = 5000,
+                   .default_limit = 500, .created_at_future_seconds = 900},
+    };
+}
+
+static json_t *document(const struct config *cfg)
+{
+    struct buf out;
+    json_t *doc;
+
+    buf_init(&out, 64 * KIB);
+    nip11_write(&out, cfg);
+    assert_false(out.failed);
+    doc = json_loadb(out.ptr, out.len, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(doc);
+    buf_deinit(&out);
+    return doc;
+}
+
+static bool lists(const json_t *doc, int nip)
+{
+    const json_t *nips = json_object_get(doc, "supported_nips");
+
+    for (size_t i = 0; i < json_array_size(nips); i++) {
+        assert_true(json_is_integer(json_array_get(nips, i)));
+        if (json_integer_value(json_array_get(nips, i)) == nip)
+            return true;
+    }
+    return false;
+}
+
+static void every_limit_is_the_settings(void **state)
+{
+    static const struct {
+        const char *name;
+        long long expected;
+    } rows[] = {
+        {"max_message_length", 524288}, {"max_subscriptions", 200}, {"max_subid_length", 64},
+        {"max_filters", 100},           {"max_limit", 5000},        {"default_limit", 500},
+        {"max_event_tags", 5000},       {"max_content_length", 262144}, {"min_pow_difficulty", 0},
+        {"created_at_upper_limit", 900},
+    };
+    struct config cfg = config();
+    json_t *doc = document(&cfg);
+    const json_t *limitation = json_object_get(doc, "limitation");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const json_t *value = json_object_get(limitation, rows[i].name);
+
+        if (!json_is_integer(value) || json_integer_value(value) != rows[i].expected)
+            fail_msg("%s", rows[i].name);
+    }
+    assert_null(json_object_get(limitation, "created_at_lower_limit"));
+    assert_true(json_is_false(json_object_get(limitation, "auth_required")));
+    assert_true(json_is_false(json_object_get(limitation, "payment_required")));
+    assert_true(json_is_false(json_object_get(limitation, "restricted_writes")));
+    json_decref(doc);
+}
+
+static void words_are_escaped_and_empty_ones_left_out(void **state)
+{
+    struct config cfg = config();
+    json_t *doc = document(&cfg);
+
+    (void)state;
+    assert_string_equal(json_string_value(json_object_get(doc, "name")), "A \"name\"");
+    assert_string_equal(json_string_value(json_object_get(doc, "description")), "One\n\nTwo");
+    assert_null(json_object_get(doc, "icon"));
+    assert_null(json_object_get(doc, "pubkey"));
+    assert_null(json_object_get(doc, "contact"));
+    assert_true(json_is_string(json_object_get(doc, "software")));
+    assert_true(json_is_string(json_object_get(doc, "version")));
+    json_decref(doc);
+}
+
+static void proof_of_work_and_age_are_named_when_asked_for(void **state)
+{
+    struct config cfg = config();
+    const json_t *limitation;
+    json_t *doc;
+
+    (void)state;
+    doc = document(&cfg);
+    assert_false(lists(doc, 13));
+    assert_true(lists(doc, 1) && lists(doc, 42) && lists(doc, 70));
+    json_decref(doc);
+
+    cfg.shared.min_pow_difficulty = 20;
+    cfg.shared.created_at_past_seconds = 3600;
+    doc = document(&cfg);
+    limitation = json_object_get(doc, "limitation");
+    assert_true(lists(doc, 13));
+    assert_int_equal(json_integer_value(json_object_get(limitation, "min_pow_difficulty")), 20);
+    assert_int_equal(json_integer_value(json_object_get(limitation, "created_at_lower_limit")), 3600);
+    assert_true(json_is_true(json_object_get(limitation, "restricted_writes")));
+    json_decref(doc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_limit_is_the_settings),
+        cmocka_unit_test(words_are_escaped_and_empty_ones_left_out),
+        cmocka_unit_test(proof_of_work_and_age_are_named_when_asked_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
