@@ -119,6 +119,8 @@ int report_finish(struct report *r, const struct options *o)
         printf("; p50 %s, p95 %s, p99 %s ms", cell[2], cell[3], cell[4]);
     if (r->after.processes > 0)
         printf("; CPU %s; %s PSS in %zu processes", cell[5], cell[6], r->after.processes);
+    if (r->seconds > 0)
+        printf("; client %.0f %% of a core", (r->after.own_s - r->before.own_s) / r->seconds * 100);
     printf("; %s\n", cell[7]);
     if (status != 0 && r->example.len > 0)
         printf("  for example: " SLICE_FMT "\n", SLICE_ARG(r->example));

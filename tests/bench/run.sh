@@ -14,14 +14,16 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 bin=$(cd "${1:?the folder of the built programs is missing}" && pwd)
+tool=$bin/bench/relay_bench
 events=${BENCH_EVENTS:-100000}
 seconds=${BENCH_SECONDS:-10}
 idle=${BENCH_IDLE:-15000}
 front_ends=${BENCH_FRONT_ENDS:-1}
 narrow=20000 # events of the second ingest, which waits for each OK
-corpus=$bin/bench-corpus-$events.jsonl
+corpus=$bin/bench/corpus-$events.jsonl
 
-dir=$(mktemp -d "$bin/bench.XXXXXX")
+mkdir -p "$bin/bench"
+dir=$(mktemp -d "$bin/bench/run.XXXXXX")
 pids=()
 urls=()
 failed=0
@@ -98,7 +100,7 @@ stop_relay() {
 # measure COMMAND [OPTION VALUE]...: one row of the table. The pause lets what the last one left behind settle.
 measure() {
     sleep 2
-    "$bin/relay_bench" "$@" "${urls[@]}" "${usage[@]}" --row "$dir/table" || failed=1
+    "$tool" "$@" "${urls[@]}" "${usage[@]}" --row "$dir/table" || failed=1
 }
 
 # fan_out SUBSCRIBERS MATCHING EVENTS WINDOW: with events that nobody has seen.
@@ -132,8 +134,8 @@ if [ "$idle" -gt $most ]; then
     echo "ulimit -n allows $most idle connections, not $idle"
     idle=$most
 fi
-if [ ! -s "$corpus" ] || [ "$bin/relay_bench" -nt "$corpus" ]; then
-    "$bin/relay_bench" gen --file "$corpus" --events $((events + narrow + 7000))
+if [ ! -s "$corpus" ] || [ "$tool" -nt "$corpus" ]; then
+    "$tool" gen --file "$corpus" --events $((events + narrow + 7000))
 fi
 
 if [ -n "${BENCH_URL:-}" ]; then
@@ -144,7 +146,7 @@ else
     start_relay
     usage=(--pids "$dir/pids")
 fi
-"$bin/relay_bench" verify --file "$corpus" | tee "$dir/verify"
+"$tool" verify --file "$corpus" | tee "$dir/verify"
 
 measure idle --conns 0 --seconds 1 --label "at rest, empty"
 measure ingest --file "$corpus" --events "$events" --conns 32 --window 128

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -145,10 +146,19 @@ static double read_pss_mib(pid_t pid)
     return line != NULL ? strtod(line + strlen("\nPss:"), NULL) / 1024 : 0;
 }
 
+static double own_cpu_s(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 struct usage usage_read(const struct usage_roots *roots, bool with_memory)
 {
     struct process_list list = {0};
-    struct usage sum = {0};
+    struct usage sum = {.own_s = own_cpu_s()};
 
     if (roots->n == 0)
         return sum;

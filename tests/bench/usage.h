@@ -23,12 +23,13 @@ struct usage_roots {
 struct usage {
     double cpu_s;   /* user and system time since each process began */
     double pss_mib; /* 0 unless asked for */
+    double own_s;   /* the same of this tool: near the duration of a run, it was the bottleneck */
     size_t processes;
 };
 
 /* Reads white-space separated process ids; path NULL gives no roots. Dies when one does not run. */
 void usage_roots_load(struct usage_roots *roots, const char *path);
-/* All zero when there are no roots. Reading memory walks page tables: not while the clock runs. */
+/* Without roots only own_s is known. Reading memory walks page tables: not while the clock runs. */
 struct usage usage_read(const struct usage_roots *roots, bool with_memory);
 
 #endif
