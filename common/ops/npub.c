@@ -1,18 +1,23 @@
 /*
- * bech32: "npub", "1", then 5-bit symbols: 52 of data (256 bits and 4 of padding, zero) and 6 of
- * checksum, a BCH code over the prefix and the data whose remainder must be 1.
+ * bech32: "npub" or "nsec", "1", then 5-bit symbols: 52 of data (256 bits and 4 of padding, zero)
+ * and 6 of checksum, a BCH code over the prefix and the data whose remainder must be 1.
  */
 #include "ops/npub.h"
 
-static const char prefix[] = "npub1";
+static const char npub_prefix[] = "npub1";
+static const char nsec_prefix[] = "nsec1";
+static const char alphabet[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 enum {
-    PREFIX_LETTERS = sizeof(prefix) - 1,
+    PREFIX_LETTERS = sizeof(npub_prefix) - 1,
     DATA_SYMBOLS = 52,
-    ALL_SYMBOLS = DATA_SYMBOLS + 6,
+    CHECK_SYMBOLS = 6,
+    ALL_SYMBOLS = DATA_SYMBOLS + CHECK_SYMBOLS,
     ALL_LETTERS = PREFIX_LETTERS + ALL_SYMBOLS,
     KEY_BYTES = 32,
 };
+static_assert((int)ALL_LETTERS == (int)NPUB_LETTERS, "the header says how long the text is");
+static_assert(sizeof(nsec_prefix) == sizeof(npub_prefix), "both are of one length");
 
 static uint32_t checksum_step(uint32_t sum, uint8_t symbol)
 {
@@ -29,7 +34,7 @@ static uint32_t checksum_step(uint32_t sum, uint8_t symbol)
 }
 
 /* The prefix enters as the high bits of each letter, a zero, then the low bits of each. */
-static uint32_t checksum_prefix(void)
+static uint32_t checksum_prefix(const char *prefix)
 {
     uint32_t sum = 1;
 
@@ -43,7 +48,6 @@ static uint32_t checksum_prefix(void)
 
 static bool symbol_value(char c, uint8_t *value)
 {
-    static const char alphabet[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     const char *at = c ? strchr(alphabet, c) : NULL;
 
     if (!at)
@@ -67,18 +71,13 @@ static bool lower(const char *text, char out[ALL_LETTERS])
     return !(seen_lower && seen_upper);
 }
 
-bool npub_decode(struct slice text, uint8_t out[KEY_BYTES])
+static bool decode_symbols(const char *prefix, const char *symbols, uint8_t out[KEY_BYTES])
 {
-    char all[ALL_LETTERS];
-    const char *symbols = all + PREFIX_LETTERS;
-    uint32_t sum = checksum_prefix();
+    uint32_t sum = checksum_prefix(prefix);
     uint32_t bits = 0; /* read, not yet written out */
     unsigned n_bits = 0;
     size_t written = 0;
 
-    if (text.len != ALL_LETTERS || !lower(text.ptr, all) ||
-        memcmp(all, prefix, PREFIX_LETTERS) != 0)
-        return false;
     for (size_t i = 0; i < ALL_SYMBOLS; i++) {
         uint8_t value;
 
@@ -95,4 +94,69 @@ bool npub_decode(struct slice text, uint8_t out[KEY_BYTES])
         }
     }
     return sum == 1 && (bits & 15) == 0; /* the padding */
+}
+
+static bool decode(const char *prefix, struct slice text, char all[ALL_LETTERS],
+                   uint8_t out[KEY_BYTES])
+{
+    return text.len == ALL_LETTERS && lower(text.ptr, all) &&
+           memcmp(all, prefix, PREFIX_LETTERS) == 0 &&
+           decode_symbols(prefix, all + PREFIX_LETTERS, out);
+}
+
+static void encode(const char *prefix, const uint8_t key[KEY_BYTES], char out[ALL_LETTERS + 1])
+{
+    uint32_t sum = checksum_prefix(prefix);
+    uint32_t bits = 0; /* read, not yet written out */
+    unsigned n_bits = 0;
+    size_t taken = 0;
+    char *p = out + PREFIX_LETTERS;
+
+    memcpy(out, prefix, PREFIX_LETTERS);
+    for (size_t i = 0; i < DATA_SYMBOLS; i++) {
+        uint8_t value;
+
+        if (n_bits < 5) {
+            bits = (bits << 8 | (taken < KEY_BYTES ? key[taken++] : 0)) & 0xfff;
+            n_bits += 8;
+        }
+        n_bits -= 5;
+        value = (uint8_t)(bits >> n_bits & 31);
+        sum = checksum_step(sum, value);
+        *p++ = alphabet[value];
+    }
+    for (size_t i = 0; i < CHECK_SYMBOLS; i++)
+        sum = checksum_step(sum, 0);
+    sum ^= 1;
+    for (size_t i = 0; i < CHECK_SYMBOLS; i++)
+        *p++ = alphabet[sum >> 5 * (CHECK_SYMBOLS - 1 - i) & 31];
+    *p = '\0';
+}
+
+bool npub_decode(struct slice text, uint8_t out[KEY_BYTES])
+{
+    char all[ALL_LETTERS];
+
+    return decode(npub_prefix, text, all, out);
+}
+
+bool nsec_decode(struct slice text, uint8_t out[KEY_BYTES])
+{
+    char all[ALL_LETTERS];
+    bool ok = decode(nsec_prefix, text, all, out);
+
+    explicit_bzero(all, sizeof(all));
+    if (!ok)
+        explicit_bzero(out, KEY_BYTES);
+    return ok;
+}
+
+void npub_encode(const uint8_t key[KEY_BYTES], char out[NPUB_LETTERS + 1])
+{
+    encode(npub_prefix, key, out);
+}
+
+void nsec_encode(const uint8_t key[KEY_BYTES], char out[NPUB_LETTERS + 1])
+{
+    encode(nsec_prefix, key, out);
 }

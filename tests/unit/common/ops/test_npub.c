@@ -69,10 +69,46 @@ static void test_every_single_mistyped_letter_is_found(void **state)
     }
 }
 
+/* NIP-19's examples, both ways. */
+static void test_nsec(void **state)
+{
+    static const char nsec[] = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5";
+    static const uint8_t zeros[32];
+    char hex[65] = "", text[NPUB_LETTERS + 1];
+    uint8_t key[32];
+
+    (void)state;
+    assert_true(nsec_decode(SLICE(nsec), key));
+    hex_encode(key, sizeof(key), hex);
+    assert_string_equal(hex, "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa");
+    nsec_encode(key, text);
+    assert_string_equal(text, nsec);
+
+    assert_false(nsec_decode(slice_str(rows[0].npub), key));
+    assert_memory_equal(key, zeros, sizeof(key));
+}
+
+static void test_encoding_is_the_inverse(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[NPUB_LETTERS + 1];
+        uint8_t key[32];
+
+        if (!rows[i].hex || rows[i].npub[0] != 'n')
+            continue;
+        assert_true(hex_decode(slice_str(rows[i].hex), key, sizeof(key)));
+        npub_encode(key, text);
+        assert_string_equal(text, rows[i].npub);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_nsec),
+        cmocka_unit_test(test_encoding_is_the_inverse),
         cmocka_unit_test(test_every_single_mistyped_letter_is_found),
     };
 
