@@ -38,7 +38,7 @@ static const struct setting table[] = {
      .help = "Most open subscriptions of one connection."},
     {.name = "WS_MAX_PENDING_EVENTS", .type = SETTING_INT, .offset = OFFSET(max_pending_events),
      .def = "2048", .min = 1, .max = 1000000, .group = "Limits",
-     .help = "Most EVENTs of one connection that wait for their OK; further ones are refused."},
+     .help = "Most EVENTs of one connection that wait for their OK; it is not read from above this."},
     {.name = "WS_MAX_RUNNING_QUERIES", .type = SETTING_INT, .offset = OFFSET(max_running_queries),
      .def = "8", .min = 1, .max = 1000, .group = "Limits",
      .help = "Most REQs and COUNTs of one connection that run at the same time; others wait."},

@@ -300,6 +300,11 @@ void sub_index_release(struct sub_index *ix, struct subscriber *s)
     s->n_links = 0;
 }
 
+const struct filter *subscriber_filter(const struct subscriber *s, uint32_t i)
+{
+    return s->links[i].filter->filter;
+}
+
 bool subscriber_matches(const struct subscriber *s, const struct event *ev)
 {
     for (uint32_t i = 0; i < s->n_links; i++)

@@ -38,6 +38,8 @@ struct subscriber {
     uint64_t stamp;
 };
 
+/* The filters of s, held, without their limits; i < n_links. */
+const struct filter *subscriber_filter(const struct subscriber *s, uint32_t i);
 /* Does any filter of s, held, match ev? */
 bool subscriber_matches(const struct subscriber *s, const struct event *ev);
 

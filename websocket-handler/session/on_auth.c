@@ -1,0 +1,136 @@
+/*
+ * AUTH (NIP-42). Cheap checks first; a signature is verified only for an event that answers this connection's challenge, and wrong ones are counted, so that nobody can
+ * keep the loop busy with cryptography. Every answer is an OK; a failure takes nothing away.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "config.h"
+#include "metrics.h"
+#include "nostr/kind.h"
+#include "nostr/relay_url.h"
+#include "nostr/verify.h"
+#include "session/reply.h"
+#include "session/session_internal.h"
+#include "wire/ingest_wire.h"
+
+enum { MAX_AGE_SECONDS = 600 };
+
+typedef bool tag_test(const struct session *s, struct slice value);
+
+static bool is_our_challenge(const struct session *s, struct slice value)
+{
+    char hex[2 * CHALLENGE_BYTES];
+
+    hex_encode(s->challenge, CHALLENGE_BYTES, hex);
+    return slice_eq(value, slice_of(hex, sizeof hex));
+}
+
+/* The configured hosts if there are any, else the one the client has connected to. */
+static bool is_our_url(const struct session *s, struct slice value)
+{
+    const char *domain = s->shared->env.cfg->shared.domain;
+
+    return relay_url_in_list(value, *domain ? slice_str(domain) : session_host(s));
+}
+
+static bool any_tag(const struct session *s, const struct event *ev, struct slice name, tag_test *test)
+{
+    for (uint32_t i = 0; i < ev->n_tags; i++)
+        if (ev->tag[i].n >= 2 && slice_eq(ev->tag[i].item[0], name) && test(s, ev->tag[i].item[1]))
+            return true;
+    return false;
+}
+
+static bool is_known(const struct session *s, const struct pubkey *pk)
+{
+    for (uint32_t i = 0; i < s->auth.n; i++)
+        if (pubkey_eq(&s->auth.key[i], pk))
+            return true;
+    return false;
+}
+
+/* Everything but the signature. NULL when all is well. */
+static const char *check_claims(const struct session *s, const struct event *ev)
+{
+    int64_t now = clock_unix();
+
+    if (ev->kind != KIND_AUTH)
+        return "an AUTH event is of kind 22242";
+    if (ev->created_at < now - MAX_AGE_SECONDS || ev->created_at > now + MAX_AGE_SECONDS)
+        return "created_at of an AUTH event must be within ten minutes of now";
+    if (!any_tag(s, ev, SLICE("challenge"), is_our_challenge))
+        return "the challenge tag is not this connection's challenge";
+    if (!any_tag(s, ev, SLICE("relay"), is_our_url))
+        return "the relay tag does not name this relay";
+    return NULL;
+}
+
+static const char *check_signature(struct session *s, const struct event *ev)
+{
+    enum verify_result result = verify_event(ev, &s->shared->preimage);
+
+    if (result == VERIFY_OK)
+        return NULL;
+    s->auth_failures++;
+    return verify_result_text(result);
+}
+
+/* Adds pk to the authenticated ones. False without memory. */
+static bool remember(struct session *s, const struct pubkey *pk)
+{
+    struct pubkey *grown = realloc(s->auth.key, (s->auth.n + 1) * sizeof *grown);
+
+    if (!grown)
+        return false;
+    s->auth.key = grown;
+    s->auth.key[s->auth.n++] = *pk;
+    return true;
+}
+
+static void answer(struct session *s, const struct event *ev, enum verdict v, const char *sentence)
+{
+    metric_add(M_AUTH, verdict_is_ok(v) ? AUTH_METRIC_OK : AUTH_METRIC_REFUSED, 1);
+    (void)!reply_ok_id(s, &ev->id, v, sentence);
+}
+
+static void judge(struct session *s, const struct event *ev)
+{
+    const char *error = check_claims(s, ev);
+
+    if (!error && s->auth_failures >= MAX_AUTH_FAILURES) {
+        answer(s, ev, VERDICT_RATE_LIMITED, "too many wrong signatures on this connection");
+        return;
+    }
+    if (!error)
+        error = check_signature(s, ev);
+    if (error)
+        answer(s, ev, VERDICT_INVALID, error);
+    else if (is_known(s, &ev->pubkey))
+        answer(s, ev, VERDICT_ACCEPTED, "");
+    else if (s->auth.n == INGEST_MAX_AUTH)
+        answer(s, ev, VERDICT_RATE_LIMITED, "too many pubkeys on this connection, the limit is 16");
+    else if (!remember(s, &ev->pubkey))
+        answer(s, ev, VERDICT_ERROR, "out of memory, please try again");
+    else
+        answer(s, ev, VERDICT_ACCEPTED, "");
+}
+
+void on_auth(struct session *s, const struct client_message *msg)
+{
+    struct event ev;
+    struct slice id;
+    const char *error;
+    bool has_id;
+
+    if (event_parse(msg->body, &s->shared->event_limits, &s->shared->arena, &ev, &has_id, &error)) {
+        judge(s, &ev);
+        return;
+    }
+    metric_add(M_AUTH, AUTH_METRIC_REFUSED, 1);
+    if (event_id_text(msg->body, &s->shared->arena, &id))
+        (void)!reply_ok(s, id, VERDICT_INVALID, error);
+    else
+        (void)!reply_notice(s, SLICE("invalid: AUTH must carry a signed event"));
+}

@@ -1,0 +1,103 @@
+/*
+ * REQ (NIP-01): checks, then a subscription (subs.h). A REQ with the id of an open subscription takes its place without a word, also when it is refused: what the client
+ * knows by this id is then closed.
+ */
+#include <stdio.h>
+
+#include "config.h"
+#include "json/jwrite.h"
+#include "session/reply.h"
+#include "session/session_internal.h"
+
+static bool refuse(struct session *s, enum verdict v, const char *sentence)
+{
+    (void)!reply_closed(s, buf_slice(&s->shared->id_json), v, sentence);
+    return false;
+}
+
+bool session_take_id(struct session *s, const struct client_message *msg)
+{
+    struct buf *id = &s->shared->id_json;
+
+    if (msg->sub_id.len > MAX_ECHO_BYTES) {
+        (void)!reply_notice(s, SLICE("invalid: a subscription id has at most 64 characters"));
+        return false;
+    }
+    buf_reset(id);
+    jwrite_string(id, msg->sub_id);
+    if (msg->sub_id.len == 0 || utf8_length(msg->sub_id) > MAX_SUB_ID_CHARS)
+        return refuse(s, VERDICT_INVALID, "a subscription id has 1 to 64 characters");
+    return true;
+}
+
+/* Reads the filters behind the id. The closing bracket of the message follows msg->body, so the reader sees the rest of an array. */
+static bool parse_filters(struct session *s, const struct client_message *msg, struct filter **filters, size_t *n)
+{
+    size_t max = (size_t)s->shared->env.cfg->shared.max_filters;
+    struct arena *arena = &s->shared->arena;
+    const char *error = NULL;
+    char sentence[96];
+    bool unsupported = false;
+    struct jread r;
+
+    jread_init(&r, slice_of(msg->body.ptr, msg->body.len + 1), arena);
+    r.first = true;
+    *n = 0;
+    *filters = arena_calloc(arena, max, sizeof **filters);
+    while (*filters && jread_item(&r)) {
+        if (*n == max) {
+            snprintf(sentence, sizeof sentence, "too many filters, the limit is %zu", max);
+            return refuse(s, VERDICT_INVALID, sentence);
+        }
+        if (!filter_parse(&r, &s->shared->filter_limits, arena, &(*filters)[*n], &error, &unsupported))
+            return refuse(s, unsupported ? VERDICT_UNSUPPORTED : VERDICT_INVALID, error);
+        ++*n;
+    }
+    if (!*filters)
+        return refuse(s, VERDICT_ERROR, "out of memory, please try again");
+    return true;
+}
+
+/* Is everything that is asked for readable by its parties only, and the client nobody yet? */
+static bool needs_auth(const struct session *s, const struct filter *filters, size_t n)
+{
+    if (s->auth.n > 0)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!filter_only_private(&filters[i]))
+            return false;
+    return true;
+}
+
+bool session_take_filters(struct session *s, const struct client_message *msg, struct filter **filters, size_t *n)
+{
+    if (msg->body.len == 0)
+        return refuse(s, VERDICT_INVALID, "at least one filter is needed");
+    if (!parse_filters(s, msg, filters, n))
+        return false;
+    if (needs_auth(s, *filters, *n))
+        return refuse(s, VERDICT_AUTH_REQUIRED, "private messages are only served to their parties");
+    return true;
+}
+
+void on_req(struct session *s, const struct client_message *msg)
+{
+    struct subscription *old;
+    struct filter *filters;
+    char sentence[96];
+    size_t n;
+
+    if (!session_take_id(s, msg))
+        return;
+    old = subs_find(s, buf_slice(&s->shared->id_json));
+    if (old)
+        subs_close(old);
+    if (s->subs.n >= (size_t)s->shared->env.cfg->max_subscriptions) {
+        snprintf(sentence, sizeof sentence, "too many subscriptions, the limit is %u",
+                 (unsigned)s->shared->env.cfg->max_subscriptions);
+        (void)!refuse(s, VERDICT_RATE_LIMITED, sentence);
+        return;
+    }
+    if (session_take_filters(s, msg, &filters, &n))
+        subs_open(s, buf_slice(&s->shared->id_json), filters, n);
+}

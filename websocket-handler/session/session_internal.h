@@ -1,0 +1,86 @@
+#ifndef WEBSOCKET_HANDLER_SESSION_SESSION_INTERNAL_H
+#define WEBSOCKET_HANDLER_SESSION_SESSION_INTERNAL_H
+/*
+ * What the files of this folder share: the session itself and the handlers of its verbs.
+ */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "live/subscriber.h"
+#include "nostr/event.h"
+#include "nostr/message.h"
+#include "session/session.h"
+#include "session/subs.h"
+#include "upstream/query_queue.h"
+
+enum {
+    CHALLENGE_BYTES = 16,
+    MAX_AUTH_FAILURES = 32, /* signatures that were checked and wrong; after these none is checked any more */
+    MAX_COUNTS = 20,        /* of one connection at a time */
+    MAX_PENDING_BYTES = 4 * 1024 * 1024,    /* of EVENTs without an OK: the client is not read from above this */
+    MAX_FILTER_BYTES = 16 * 1024 * 1024,    /* of all subscriptions of one connection */
+    MAX_SUB_ID_CHARS = 64,
+    MAX_ECHO_BYTES = 1024, /* a longer subscription id is refused without naming it */
+};
+
+/* Used by one message at a time, shared by all sessions of the process. */
+struct session_shared {
+    struct session_env env;
+    struct event_limits event_limits;
+    struct filter_limits filter_limits;
+    struct arena arena;  /* what one message is parsed into */
+    struct buf out;      /* reply.c */
+    struct buf id_json;  /* the subscription id of the current message, escaped and in quotes */
+    struct buf preimage; /* verify_event() */
+};
+
+struct session {
+    struct conn *conn;
+    struct session_shared *shared;
+    struct readers auth; /* authenticated pubkeys, at most INGEST_MAX_AUTH */
+    struct subs subs;
+    struct list counts; /* count_call.node */
+    struct query_lane lane;
+    uint64_t newest_seq; /* of the verdicts it has had, in the numbering named epoch */
+    uint32_t epoch;
+    uint32_t n_counts;
+    uint32_t pending_events, pending_bytes; /* EVENTs without an OK */
+    bool reading_paused;
+    uint8_t auth_failures;
+    uint8_t address_len, host_len;
+    uint8_t challenge[CHALLENGE_BYTES];
+    char text[]; /* the client's address, then the Host it asked for */
+};
+
+static inline struct slice session_address(const struct session *s)
+{
+    return slice_of(s->text, s->address_len);
+}
+static inline struct slice session_host(const struct session *s)
+{
+    return slice_of(s->text + s->address_len, s->host_len);
+}
+/* The oldest snapshot that a query of this session may be answered from: it has seen that much. */
+uint64_t session_min_seq(const struct session *s);
+
+/* One per verb. msg lives in the shared arena and is valid for the call. */
+typedef void verb_fn(struct session *s, const struct client_message *msg);
+verb_fn on_event, on_req, on_count, on_close, on_auth;
+
+/* dispatch.c: one text message. */
+void session_dispatch(struct session *s, struct slice text);
+/* on_event.c: the event handler's answer, see batcher.h. */
+struct batch_sender;
+struct ingest_verdict;
+void session_on_verdict(const struct batch_sender *sender, const struct ingest_verdict *verdict, const char *sentence);
+/* on_count.c: cancels what runs. */
+void session_cancel_counts(struct session *s);
+
+/* on_req.c, for REQ and COUNT: checks the id and leaves it in shared->id_json. False: answered. */
+NODISCARD bool session_take_id(struct session *s, const struct client_message *msg);
+/* The filters of a REQ or COUNT, in the shared arena; also refuses what an unauthenticated client may not ask. False: answered with CLOSED. */
+NODISCARD bool session_take_filters(struct session *s, const struct client_message *msg, struct filter **filters, size_t *n);
+
+/* The text of the member "id" of a malformed event if it is a short string, so that OK can name it. */
+bool event_id_text(struct slice object, struct arena *arena, struct slice *id);
+
+#endif
