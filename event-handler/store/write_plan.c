@@ -215,6 +215,10 @@ static bool make_tables(struct planner *p, const struct write_known *known, stru
 
 static void load_known(struct planner *p, const struct write_known *k)
 {
+    for (size_t i = 0; i < p->n; i++) { /* all at once: a deletion may come before the version it names */
+        if (p->ne[i]->has_address)
+            address_of(p, p->ne[i]->address);
+    }
     for (size_t i = 0; i < k->n_stored; i++)
         remember_id(p, &k->stored[i], KEYMAP_NONE);
     for (size_t i = 0; i < k->n_holders; i++) {
