@@ -1,0 +1,211 @@
+/*
+ * The event handler, from start to stop. Signals are taken by this thread alone: every other thread starts with
+ * them blocked, and waiting for one is also how this thread sleeps.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/server.h"
+#include "config.h"
+#include "ingest/ingest.h"
+#include "metrics.h"
+#include "nostr/verify.h"
+#include "ops/backoff.h"
+#include "ops/log.h"
+#include "query/query.h"
+#include "store/migrate.h"
+
+enum {
+    RETRY_FIRST_MS = 100,
+    RETRY_MOST_MS = 2000,
+    DRAIN_MS = 3000, /* for requests in progress; then */
+    FLUSH_MS = 3000, /* for events that were taken in */
+};
+
+struct event_handler {
+    struct config cfg;
+    struct api *api;
+    struct ingest *ingest;
+    struct query_pool *queries;
+};
+
+/* ---- signals ---- */
+
+static sigset_t stop_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+static void set_up_signals(void)
+{
+    sigset_t set = stop_signals();
+
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void wait_for_stop(void)
+{
+    sigset_t set = stop_signals();
+    int which;
+
+    while (sigwait(&set, &which) != 0)
+        continue;
+    log_info("main", "stopping", "signal=%d", which);
+}
+
+/* Sleeps; true when it is time to stop. */
+static bool stop_within(uint32_t ms)
+{
+    sigset_t set = stop_signals();
+    struct timespec patience = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    return sigtimedwait(&set, NULL, &patience) > 0;
+}
+
+/* ---- the schema ---- */
+
+enum schema_state { SCHEMA_READY, SCHEMA_STOPPED, SCHEMA_UNUSABLE };
+
+/* Waits for the database, and brings its schema up to date. */
+static enum schema_state prepare_schema(const struct config *cfg)
+{
+    struct db_target target = config_write_target(cfg, "migrate");
+    struct backoff backoff;
+    struct db db;
+    enum err err;
+    bool stop = false;
+
+    backoff_init(&backoff, RETRY_FIRST_MS, RETRY_MOST_MS);
+    db_init(&db, &target, NULL);
+    while ((err = migrate(&db)) != OK && err != ERR_CONFIG && !stop)
+        stop = stop_within(backoff_next(&backoff));
+    db_deinit(&db);
+    if (err == ERR_CONFIG)
+        return SCHEMA_UNUSABLE;
+    return err ? SCHEMA_STOPPED : SCHEMA_READY;
+}
+
+/* ---- boot and stop ---- */
+
+static int serve(struct event_handler *eh)
+{
+    eh->ingest = ingest_start(&eh->cfg);
+    eh->queries = eh->ingest ? query_pool_start(&eh->cfg) : NULL;
+    if (!eh->queries) {
+        log_error("main", "cannot start threads", "");
+        return EXIT_FAILURE;
+    }
+    api_open(eh->api, eh->ingest, eh->queries);
+    log_info("main", "ready", "version=%s port=%d", TANDEM_VERSION, (int)eh->cfg.port);
+    wait_for_stop();
+    return EXIT_SUCCESS;
+}
+
+static void stop(struct event_handler *eh)
+{
+    api_drain(eh->api, DRAIN_MS);
+    if (eh->queries)
+        query_pool_stop(eh->queries);
+    if (eh->ingest)
+        ingest_stop(eh->ingest, FLUSH_MS);
+    api_stop(eh->api);
+}
+
+static int run(struct event_handler *eh)
+{
+    int status = EXIT_SUCCESS;
+
+    log_open("event-handler", (enum log_level)eh->cfg.shared.log_level);
+    set_up_signals();
+    event_handler_metrics_open();
+    verify_setup();
+    eh->api = api_start(&eh->cfg);
+    if (!eh->api)
+        return EXIT_FAILURE;
+    switch (prepare_schema(&eh->cfg)) {
+    case SCHEMA_READY:
+        status = serve(eh);
+        break;
+    case SCHEMA_STOPPED:
+        break;
+    case SCHEMA_UNUSABLE:
+        status = EXIT_FAILURE;
+        break;
+    }
+    stop(eh);
+    log_info("main", "stopped", "status=%d", status);
+    return status;
+}
+
+/* ---- the command line ---- */
+
+static int print(void (*write)(struct buf *))
+{
+    struct buf out;
+
+    buf_init(&out, MIB);
+    write(&out);
+    fwrite(out.ptr, 1, out.len, stdout);
+    buf_deinit(&out);
+    return EXIT_SUCCESS;
+}
+
+static void write_help(struct buf *out)
+{
+    buf_add_str(out, "event-handler: stores and finds the events of a Tandem relay.\n\n"
+                     "  --help             this\n"
+                     "  --version          the version\n"
+                     "  --check-config     reads the settings, says whether they are good, and exits\n"
+                     "  --config-markdown  the settings as Markdown\n"
+                     "  --healthcheck      asks the event handler on this machine whether it is alive\n\n"
+                     "Settings come from the environment:\n\n");
+    config_help(out);
+}
+
+enum mode { MODE_RUN, MODE_CHECK, MODE_HEALTHCHECK };
+
+static int with_config(enum mode mode)
+{
+    struct event_handler eh = {0};
+    int status = EXIT_SUCCESS;
+
+    if (config_load(&eh.cfg) != OK)
+        status = EXIT_BAD_CONFIG; /* which names the setting */
+    else if (mode == MODE_CHECK)
+        puts("the settings are good");
+    else if (mode == MODE_HEALTHCHECK)
+        status = api_healthcheck(&eh.cfg) ? EXIT_SUCCESS : EXIT_FAILURE;
+    else
+        status = run(&eh);
+    config_free(&eh.cfg);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *option = argc == 2 ? argv[1] : "";
+
+    if (argc == 1)
+        return with_config(MODE_RUN);
+    if (strcmp(option, "--help") == 0)
+        return print(write_help);
+    if (strcmp(option, "--version") == 0)
+        return puts("event-handler " TANDEM_VERSION) < 0;
+    if (strcmp(option, "--config-markdown") == 0)
+        return print(config_markdown);
+    if (strcmp(option, "--check-config") == 0)
+        return with_config(MODE_CHECK);
+    if (strcmp(option, "--healthcheck") == 0)
+        return with_config(MODE_HEALTHCHECK);
+    fprintf(stderr, "event-handler: unknown arguments, try --help\n");
+    return 64;
+}
