@@ -39,8 +39,8 @@ static enum health probe_live(const struct gateway *g, const char **reason)
 
 static const struct health_check checks[] = {
     {"process", probe_process},
-    {"event handler", probe_event_handler},
-    {"live feed", probe_live},
+    {"upstream", probe_event_handler},
+    {"live", probe_live},
 };
 
 /* ---- draining ---- */
@@ -176,5 +176,5 @@ void gateway_stop(struct gateway *g)
     conns_deinit();
     site_deinit(&g->site);
     uv_loop_close(&g->loop);
-    log_info("gateway", "stopped", "%s", "");
+    log_info("gateway", "stopped", "clients=%zu", conns_clients());
 }
