@@ -24,19 +24,19 @@ void db_params_reset(struct db_params *p)
     db_params_init(p);
 }
 
-/* The next slot, borrowed bytes. */
-static void add(struct db_params *p, const void *bytes, size_t n, char *owned)
+/* Fills the next slot; owned is what db_params_reset() frees. False when there is none. */
+static bool add(struct db_params *p, const char *bytes, size_t n, char *owned)
 {
     if (p->n == DB_MAX_PARAMS || n > INT_MAX) {
-        free(owned);
         p->failed = true;
-        return;
+        return false;
     }
     p->value[p->n] = bytes;
     p->length[p->n] = (int)n;
     p->format[p->n] = 1;
     p->owned[p->n] = owned;
     p->n++;
+    return true;
 }
 
 static char *put32(char *at, uint32_t v)
@@ -58,12 +58,14 @@ static char *add_owned(struct db_params *p, size_t n)
 {
     char *copy = malloc(n ? n : 1);
 
-    if (!copy) {
+    if (!copy)
         p->failed = true;
+    if (!copy || !add(p, NULL, n, copy)) {
+        free(copy);
         return NULL;
     }
-    add(p, copy, n, copy);
-    return p->failed ? NULL : copy;
+    p->value[p->n - 1] = copy;
+    return copy;
 }
 
 void db_param_null(struct db_params *p)

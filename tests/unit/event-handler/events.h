@@ -96,6 +96,44 @@ static inline struct new_event *made_event(struct made_events *m, const char *li
     return ne;
 }
 
+static inline unsigned made_number(unsigned *seed, unsigned below)
+{
+    *seed = *seed * 1103515245u + 12345u;
+    return (*seed >> 8) % below;
+}
+
+/* A few authors, ids and moments, so that they meet. An event is a function of its id: nobody can
+ * make two with one. */
+static inline struct new_event *made_random(struct made_events *m, unsigned *seed)
+{
+    unsigned id = 0x10 + made_number(seed, 64), s = id * 7919;
+    char author = (char)('a' + made_number(&s, 3)), line[160];
+    unsigned at = 1 + made_number(&s, 6), target = 0x10 + made_number(&s, 64);
+
+    switch (made_number(&s, 8)) {
+    case 0:
+    case 1:
+        snprintf(line, sizeof line, "%x %c 1 %u", id, author, at);
+        break;
+    case 2:
+    case 3:
+        snprintf(line, sizeof line, "%x %c 0 %u", id, author, at);
+        break;
+    case 4: /* never later than a request to vanish: else it may come back, see write_plan.h */
+        snprintf(line, sizeof line, "%x x 1059 %u p=%c", id, 1 + at % 3, author);
+        break;
+    case 5:
+        snprintf(line, sizeof line, "%x %c 5 %u e=%x e=%x", id, author, at, target, target + 1);
+        break;
+    case 6:
+        snprintf(line, sizeof line, "%x %c 5 %u a=0:%c:", id, author, at, author);
+        break;
+    default:
+        snprintf(line, sizeof line, "%x %c %d %u", id, author, at > 4 ? 62 : 30000, at);
+    }
+    return made_event(m, line);
+}
+
 static inline void made_init(struct made_events *m)
 {
     arena_init(&m->arena, 256 * MIB);

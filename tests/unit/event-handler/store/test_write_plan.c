@@ -277,44 +277,6 @@ static void model_known(const struct model *m, struct made_events *mem, struct w
     }
 }
 
-static unsigned next_random(unsigned *seed, unsigned below)
-{
-    *seed = *seed * 1103515245u + 12345u;
-    return (*seed >> 8) % below;
-}
-
-/* A few authors, ids and moments, so that they meet. An event is a function of its id: nobody can
- * make two with one. */
-static struct new_event *random_event(struct made_events *m, unsigned *seed)
-{
-    unsigned id = 0x10 + next_random(seed, 64), s = id * 7919;
-    char author = (char)('a' + next_random(&s, 3)), line[160];
-    unsigned at = 1 + next_random(&s, 6), target = 0x10 + next_random(&s, 64);
-
-    switch (next_random(&s, 8)) {
-    case 0:
-    case 1:
-        snprintf(line, sizeof line, "%x %c 1 %u", id, author, at);
-        break;
-    case 2:
-    case 3:
-        snprintf(line, sizeof line, "%x %c 0 %u", id, author, at);
-        break;
-    case 4: /* never later than a request to vanish: else it may come back, see write_plan.h */
-        snprintf(line, sizeof line, "%x x 1059 %u p=%c", id, 1 + at % 3, author);
-        break;
-    case 5:
-        snprintf(line, sizeof line, "%x %c 5 %u e=%x e=%x", id, author, at, target, target + 1);
-        break;
-    case 6:
-        snprintf(line, sizeof line, "%x %c 5 %u a=0:%c:", id, author, at, author);
-        break;
-    default:
-        snprintf(line, sizeof line, "%x %c %d %u", id, author, at > 4 ? 62 : 30000, at);
-    }
-    return made_event(m, line);
-}
-
 static bool is_among(const struct model *m, const struct new_event *ne)
 {
     for (size_t i = 0; i < m->n_stored; i++) {
@@ -345,12 +307,12 @@ static void run_model(unsigned seed)
     made_init(&mem);
     memset(&model, 0, sizeof model);
     for (int round = 0; round < 4; round++) {
-        size_t n = 1 + next_random(&seed, ARRAY_LEN(ne));
+        size_t n = 1 + made_number(&seed, ARRAY_LEN(ne));
 
         before = model;
         model_known(&before, &mem, &known);
         for (size_t i = 0; i < n; i++) {
-            ne[i] = random_event(&mem, &seed);
+            ne[i] = made_random(&mem, &seed);
             expected[i] = model_judge(&model, ne[i]);
             if (expected[i] == VERDICT_ACCEPTED)
                 model_apply(&model, ne[i]);

@@ -1,0 +1,374 @@
+/* The writer's transaction against a real PostgreSQL. What it decides is tested in
+ * test_write_plan.c; here: that the database ends up as decided, whatever the batches. */
+#include "event-handler/test_db.h"
+
+#include "base/clock.h"
+#include "event-handler/events.h"
+#include "ops/log.h"
+#include "store/erase.h"
+#include "store/event_writer.h"
+#include "store/index_keys.h"
+#include "store/retention.h"
+#include "store/search_index.h"
+
+enum { MOST = 3000 };
+
+struct log { /* what `committed` was told */
+    uint64_t seq;
+    size_t commits, inserted;
+};
+
+static struct event_writer writer;
+static struct made_events made;
+static struct log committed;
+
+static void on_committed(struct new_event *const *ne, size_t n, uint64_t prev, uint64_t seq,
+                         void *ctx)
+{
+    struct log *log = ctx;
+    uint64_t next = prev;
+
+    assert_true(log->seq == prev || log->commits == 0);
+    for (size_t i = 0; i < n; i++) {
+        if (ne[i]->insert)
+            assert_int_equal(ne[i]->seq, ++next);
+    }
+    assert_int_equal(next, seq);
+    log->seq = seq;
+    log->commits++;
+    log->inserted += seq - prev;
+}
+
+static int set_up(void **state)
+{
+    test_db_empty(state);
+    committed = (struct log){0};
+    made_init(&made);
+    event_writer_init(&writer, &test_db.target, 10000, on_committed, &committed);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    event_writer_deinit(&writer);
+    made_free(&made);
+    return 0;
+}
+
+static struct new_event *store(const char *line)
+{
+    struct new_event *ne = made_event(&made, line);
+
+    event_writer_store(&writer, &ne, 1);
+    return ne;
+}
+
+static void expect(const char *line, enum verdict verdict)
+{
+    struct new_event *ne = store(line);
+
+    if (ne->verdict != verdict)
+        fail_msg("%s: %s: %s", line, verdict_name(ne->verdict), ne->message);
+}
+
+/* Nothing in one table that another one does not know of. */
+static void assert_consistent(void)
+{
+    assert_int_equal(
+        test_db_number("SELECT count(*) FROM (SELECT unnest(tag_keys) AS key, created_at, tie, "
+                       "seq, kind FROM events"
+                       " EXCEPT ALL SELECT key, created_at, tie, seq, kind FROM event_tags) x"),
+        0);
+    assert_int_equal(
+        test_db_number(
+            "SELECT count(*) FROM (SELECT key, created_at, tie, seq, kind FROM event_tags"
+            " EXCEPT ALL SELECT unnest(tag_keys), created_at, tie, seq, kind FROM events) x"),
+        0);
+    assert_int_equal(
+        test_db_number("SELECT count(*) FROM events WHERE seq > (SELECT seq FROM feed_head)"), 0);
+}
+
+/* A number that two equal stores share. */
+static int64_t fingerprint(void)
+{
+    return test_db_number(
+        "SELECT ('x' || left(md5(coalesce(string_agg(x, ',' ORDER BY x), '')), "
+        "15))::bit(60)::bigint FROM ("
+        "SELECT encode(id, 'hex') || event || tag_keys::text AS x FROM events"
+        " UNION ALL SELECT encode(id, 'hex') || encode(deleter, 'hex') FROM deleted_events"
+        " UNION ALL SELECT encode(address, 'hex') || up_to || by_author FROM deleted_addresses"
+        " UNION ALL SELECT encode(pubkey, 'hex') || up_to FROM vanished) y");
+}
+
+static void test_row(void **state)
+{
+    TEST_NEEDS_DB();
+    assert_int_equal(
+        store("80 a 30000 100 d=x e=11 p=b t=nostr t=nostr nonce=1 expiration=9999999999")->seq, 1);
+    assert_int_equal(
+        test_db_number(
+            "SELECT count(*) FROM events WHERE seq = 1 AND created_at = 100 AND kind = 30000"
+            " AND expires_at = 9999999999 AND size = octet_length(event) AND address IS NOT NULL"
+            " AND encode(id, 'hex') = repeat('80', 32) AND encode(pubkey, 'hex') = repeat('61', 32)"
+            " AND cardinality(tag_keys) = 4 AND event::json->>'content' = 'hello'"),
+        1);
+    assert_int_equal(test_db_number("SELECT tie FROM events"), ~(INT64_C(0x0080808080808080)));
+    assert_int_equal(store("81 a 1 100")->seq, 2);
+    assert_int_equal(
+        test_db_number(
+            "SELECT count(*) FROM events WHERE cardinality(tag_keys) = 0 AND expires_at IS NULL"),
+        1);
+    assert_consistent();
+}
+
+/* Random events in batches of any size leave the same store as one by one, and get the same
+ * verdicts. */
+static void run_random(unsigned seed)
+{
+    enum { N = 60 };
+    enum verdict alone[N];
+    unsigned s = seed;
+    int64_t expected;
+
+    assert_int_equal(test_db_empty(NULL), 0);
+    committed = (struct log){0};
+    for (int i = 0; i < N; i++) {
+        struct new_event *ne = made_random(&made, &s);
+
+        event_writer_store(&writer, &ne, 1);
+        alone[i] = ne->verdict;
+    }
+    assert_consistent();
+    expected = fingerprint();
+
+    assert_int_equal(test_db_empty(NULL), 0);
+    committed = (struct log){0};
+    s = seed;
+    for (size_t done = 0, n; done < N; done += n) {
+        struct new_event *batch[N];
+
+        n = 1 + (seed + done * 7) % 25;
+        n = n < N - done ? n : N - done;
+        for (size_t i = 0; i < n; i++)
+            batch[i] = made_random(&made, &s);
+        event_writer_store(&writer, batch, n);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(batch[i]->verdict, alone[done + i]);
+    }
+    assert_consistent();
+    if (fingerprint() != expected)
+        fail_msg("seed %u: the stores differ", seed);
+}
+
+static void test_batches(void **state)
+{
+    TEST_NEEDS_DB();
+    for (unsigned seed = 1; seed <= 20; seed++)
+        run_random(seed);
+}
+
+static void test_no_resurrection(void **state)
+{
+    TEST_NEEDS_DB();
+    expect("12 a 0 100", VERDICT_ACCEPTED);
+    expect("21 a 5 200 e=12", VERDICT_ACCEPTED);
+    expect("12 a 0 100", VERDICT_BLOCKED);
+    expect("11 a 0 90", VERDICT_BLOCKED);
+    expect("13 a 0 101", VERDICT_ACCEPTED);
+    expect("31 x 1059 100 p=a p=b", VERDICT_ACCEPTED);
+    expect("22 c 5 200 e=31", VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events WHERE kind = 1059"), 1);
+    expect("23 b 5 200 e=31", VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events WHERE kind = 1059"), 0);
+    expect("31 x 1059 100 p=a p=b", VERDICT_BLOCKED);
+    assert_consistent();
+}
+
+static void test_nothing_to_write(void **state)
+{
+    int64_t xid;
+
+    TEST_NEEDS_DB();
+    expect("11 a 1 100", VERDICT_ACCEPTED);
+    xid = test_db_number("SELECT xmin::text::bigint FROM feed_head");
+    expect("11 a 1 100", VERDICT_DUPLICATE);
+    assert_int_equal(test_db_number("SELECT xmin::text::bigint FROM feed_head"), xid);
+    assert_int_equal(writer.head, 1);
+}
+
+/* A few events that PostgreSQL refuses do not harm the others. */
+static void test_poison(void **state)
+{
+    struct new_event *batch[30];
+
+    TEST_NEEDS_DB();
+    test_db_run("ALTER TABLE events ADD CONSTRAINT poison CHECK (kind <> 4242)");
+    for (unsigned i = 0; i < ARRAY_LEN(batch); i++) {
+        char line[32];
+
+        snprintf(line, sizeof line, "%x a %d %u", 0x20 + i, i % 13 == 5 ? 4242 : 1, 100 + i);
+        batch[i] = made_event(&made, line);
+    }
+    event_writer_store(&writer, batch, ARRAY_LEN(batch));
+    for (unsigned i = 0; i < ARRAY_LEN(batch); i++)
+        assert_int_equal(batch[i]->verdict, i % 13 == 5 ? VERDICT_ERROR : VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events"), ARRAY_LEN(batch) - 2);
+    assert_false(writer.down);
+    test_db_run("ALTER TABLE events DROP CONSTRAINT poison");
+    assert_consistent();
+}
+
+static void test_broken_connection(void **state)
+{
+    TEST_NEEDS_DB();
+    expect("11 a 1 100", VERDICT_ACCEPTED);
+    test_db_run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()");
+    expect("12 a 1 100", VERDICT_ACCEPTED);
+    expect("12 a 1 100", VERDICT_DUPLICATE);
+    assert_int_equal(committed.inserted, 2);
+}
+
+static void test_database_away(void **state)
+{
+    struct db_target nowhere = {.host = "127.0.0.1",
+                                .user = "u",
+                                .password = "p",
+                                .database = "d",
+                                .port = 1,
+                                .role = "test"};
+    uint64_t start;
+
+    (void)state;
+    event_writer_deinit(&writer);
+    event_writer_init(&writer, &nowhere, 10000, on_committed, &committed);
+    expect("11 a 1 100", VERDICT_ERROR);
+    assert_true(writer.down);
+    start = clock_mono_ms();
+    for (int i = 0; i < 20; i++)
+        expect("11 a 1 100", VERDICT_ERROR); /* does not wait any more */
+    assert_true(clock_mono_ms() - start < 900);
+}
+
+static void test_expiry(void **state)
+{
+    int64_t removed = 0;
+
+    TEST_NEEDS_DB();
+    expect("12 a 0 100 expiration=1000 t=x", VERDICT_ACCEPTED);
+    expect("13 a 1 100 expiration=2000 t=x", VERDICT_ACCEPTED);
+    assert_int_equal(retention_sweep(&test_db.db, 999, 10, &removed), OK);
+    assert_int_equal(removed, 0);
+    assert_int_equal(retention_sweep(&test_db.db, 1000, 10, &removed), OK);
+    assert_int_equal(removed, 1);
+    expect("11 a 0 90", VERDICT_STALE);
+    expect("14 a 0 101", VERDICT_ACCEPTED);
+    assert_int_equal(retention_sweep(&test_db.db, 5000, 10, &removed), OK);
+    assert_int_equal(removed, 1);
+    assert_consistent();
+}
+
+static bool always(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void test_vanish(void **state)
+{
+    static struct new_event *batch[MOST];
+    struct siphash_key secret;
+    struct new_event *request;
+
+    TEST_NEEDS_DB();
+    for (unsigned i = 0; i < MOST; i++) {
+        batch[i] = made_event(&made, i % 10 == 0 ? "00 x 1059 150 p=a" : "00 a 1 100 t=x");
+        memcpy(((struct event *)batch[i]->ev)->id.b, &i, sizeof i);
+    }
+    event_writer_store(&writer, batch, MOST);
+    expect("77 b 1 100 p=a", VERDICT_ACCEPTED);
+    expect("78 a 1 201", VERDICT_ACCEPTED);
+    request = made_event(&made, "66 a 62 200 relay=ALL_RELAYS");
+    event_writer_store(&writer, &request, 1);
+    assert_true(request->deferred);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events"), MOST + 2);
+
+    assert_int_equal(index_tag_secret_load(&test_db.db, &secret), OK);
+    assert_int_equal(erase_history(&test_db.db, &(struct vanish){request->ev->pubkey, 200}, &secret,
+                                   always, NULL),
+                     OK);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events"), 2);
+    request->deferred = false;
+    event_writer_store(&writer, &request, 1);
+    assert_false(request->deferred);
+    assert_int_equal(request->verdict, VERDICT_ACCEPTED);
+    expect("79 a 1 200", VERDICT_BLOCKED);
+    expect("7a a 1 202", VERDICT_ACCEPTED);
+    expect("7b x 1059 200 p=a", VERDICT_BLOCKED);
+    expect("67 a 62 210 relay=ALL_RELAYS", VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events"), 3);
+    assert_consistent();
+}
+
+static void test_search(void **state)
+{
+    struct search_index index;
+    size_t indexed;
+
+    TEST_NEEDS_DB();
+    search_index_init(&index);
+    expect("11 a 1 100", VERDICT_ACCEPTED);
+    expect("12 a 7 100", VERDICT_ACCEPTED);
+    expect("13 a 30023 100 d=x title=Gardening", VERDICT_ACCEPTED);
+    assert_int_equal(search_index_step(&index, &test_db.db, &indexed), OK);
+    assert_int_equal(indexed, 2);
+    assert_int_equal(index.behind, 0);
+    assert_int_equal(
+        test_db_number("SELECT seq FROM event_search WHERE words @@ 'gardening'::tsquery"), 3);
+    assert_int_equal(
+        test_db_number("SELECT count(*) FROM event_search WHERE words @@ 'hello'::tsquery"), 2);
+    expect("21 a 5 200 e=11", VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM event_search"), 1);
+    assert_int_equal(search_index_step(&index, &test_db.db, &indexed), OK);
+    assert_int_equal(indexed, 0);
+    search_index_deinit(&index);
+}
+
+static void test_migrations(void **state)
+{
+    struct db other;
+
+    TEST_NEEDS_DB();
+    db_init(&other, &test_db.target, NULL);
+    assert_int_equal(migrate(&other), OK);
+    test_db_run("SELECT pg_advisory_lock(128018180695405)");
+    assert_int_equal(migrate(&other), ERR_BUSY);
+    test_db_run("SELECT pg_advisory_unlock(128018180695405)");
+    test_db_run("INSERT INTO schema_migrations (number, name) VALUES (9999, 'future')");
+    assert_int_equal(migrate(&other), ERR_CONFIG);
+    test_db_run("DELETE FROM schema_migrations WHERE number = 9999");
+    assert_int_equal(migrate(&other), OK);
+    db_deinit(&other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_row, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_resurrection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_to_write, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_poison, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_broken_connection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_database_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_expiry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vanish, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_search, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_migrations, set_up, tear_down),
+    };
+
+    log_open("test", LOG_ERROR);
+    return cmocka_run_group_tests(tests, test_db_open, test_db_close);
+}
