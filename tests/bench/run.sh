@@ -148,7 +148,9 @@ else
 fi
 "$tool" verify --file "$corpus" | tee "$dir/verify"
 
+# The idle connections come before the relay has memory to spare from other work, which they would then use unseen.
 measure idle --conns 0 --seconds 1 --label "at rest, empty"
+measure idle --conns "$idle" --seconds "$seconds"
 measure ingest --file "$corpus" --events "$events" --conns 32 --window 128
 measure query --file "$corpus" --events "$events" --conns 4 --seconds "$seconds"
 measure ingest --file "$corpus" --skip "$events" --events $narrow --conns 16 --window 1
@@ -156,7 +158,6 @@ used=$((events + narrow))
 fan_out 200 200 3000 64
 fan_out 10 10 500 1
 fan_out 5000 20 2000 64
-measure idle --conns "$idle" --seconds "$seconds"
 
 echo
 echo "$(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(cat "$dir/verify")"
