@@ -72,7 +72,7 @@ BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
 LOAD_SRC := $(filter-out $(BENCH_SRC),$(call find_c,tests/bench))
 SQL := $(sort $(wildcard event-handler/store/sql/*.sql))
 LANDING := $(wildcard websocket-handler/conn/landing.html)
-HEADERS := $(sort $(shell find common $(SERVICES) -name '*.h'))
+HEADERS := $(sort $(shell find common $(wildcard $(SERVICES)) -name '*.h'))
 TEST_CODE := $(sort $(shell find tests/unit tests/fuzz tests/bench -name '*.[ch]' 2>/dev/null))
 SHELL_SCRIPTS := $(sort $(shell find tests scripts deploy .ci -name '*.sh' -o -path '.ci/run' 2>/dev/null))
 
