@@ -1,8 +1,9 @@
 #ifndef WEBSOCKET_HANDLER_CONFIG_H
 #define WEBSOCKET_HANDLER_CONFIG_H
 /*
- * The front end's settings, read once from the environment before anything else runs and immutable afterwards. The table in config.c
- * describes each row; --help and docs/CONFIG.md are printed from it. Any thread.
+ * The front end's settings, read once from the environment before anything else runs and immutable
+ * afterwards. The table in config.c describes each row; --help and docs/CONFIG.md are printed from
+ * it. Any thread.
  */
 #include "ops/shared_config.h"
 

@@ -63,7 +63,8 @@ static void settle(struct gateway *g, uint64_t now)
     g->to_close = conns_clients();
 }
 
-/* Closes as many clients as should be closed by now, so that they come back spread over the same time. */
+/* Closes as many clients as should be closed by now, so that they come back spread over the same
+ * time. */
 static void close_clients(struct gateway *g, uint64_t now)
 {
     uint64_t spread_ms = (uint64_t)g->cfg->shutdown_spread_seconds * 1000;
@@ -157,7 +158,8 @@ enum err gateway_start(struct gateway *g, const struct config *cfg, int public_f
 
 void gateway_run(struct gateway *g)
 {
-    log_info("gateway", "serving", "host=%s port=%lld", g->cfg->ws_host, (long long)g->cfg->ws_port);
+    log_info("gateway", "serving", "host=%s port=%lld", g->cfg->ws_host,
+             (long long)g->cfg->ws_port);
     uv_run(&g->loop, UV_RUN_DEFAULT);
 }
 

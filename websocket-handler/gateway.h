@@ -1,12 +1,19 @@
 #ifndef WEBSOCKET_HANDLER_GATEWAY_H
 #define WEBSOCKET_HANDLER_GATEWAY_H
 /*
- * One worker process: owns the loop and all that lives on it. Start, run until SIGTERM or SIGINT, drain, stop.
+ * One worker process: owns the loop and all that lives on it. Start, run until SIGTERM or SIGINT,
+ * drain, stop.
  *
- *   SERVING --signal--> SETTLING --no EVENT waits for its OK--> CLOSING --all clients told--> LEAVING --all gone--> run returns
+ *   SERVING
+ *      | SIGTERM or SIGINT
+ *   SETTLING    until no EVENT waits for its OK
+ *      |
+ *   CLOSING     until all clients have been told, spread over WS_SHUTDOWN_SECONDS
+ *      |
+ *   LEAVING     until all are gone; then run returns
  *
- * From SETTLING on /readyz says no, nobody is accepted and nothing is read from clients. The way from the signal to the end takes less than 10
- * seconds, whatever the clients do.
+ * From SETTLING on /readyz says no, nobody is accepted and nothing is read from clients. The way
+ * from the signal to the end takes less than 10 seconds, whatever the clients do.
  */
 #include <uv.h>
 
@@ -34,8 +41,10 @@ struct gateway {
     size_t to_close, closed; /* clients, in CLOSING */
 };
 
-/* Takes over both sockets; metrics_fd is -1 where another worker serves the metrics. Logs what fails. cfg must outlive the gateway. */
-NODISCARD enum err gateway_start(struct gateway *g, const struct config *cfg, int public_fd, int metrics_fd);
+/* Takes over both sockets; metrics_fd is -1 where another worker serves the metrics. Logs what
+ * fails. cfg must outlive the gateway. */
+NODISCARD enum err gateway_start(struct gateway *g, const struct config *cfg, int public_fd,
+                                 int metrics_fd);
 void gateway_run(struct gateway *g);
 void gateway_stop(struct gateway *g);
 

@@ -55,9 +55,10 @@ bool healthcheck(const struct config *cfg)
         fprintf(stderr, "healthcheck: cannot connect: %s\n", strerror(errno));
         return false;
     }
-    healthy = send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(request) - 1 &&
-              recv(fd, answer, sizeof(answer), MSG_WAITALL) == (ssize_t)sizeof(answer) &&
-              memcmp(answer, wanted, sizeof(answer)) == 0;
+    healthy =
+        send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(request) - 1 &&
+        recv(fd, answer, sizeof(answer), MSG_WAITALL) == (ssize_t)sizeof(answer) &&
+        memcmp(answer, wanted, sizeof(answer)) == 0;
     if (!healthy)
         fprintf(stderr, "healthcheck: no healthy answer\n");
     close(fd);

@@ -1,7 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_HEALTHCHECK_H
 #define WEBSOCKET_HANDLER_HEALTHCHECK_H
 /*
- * --healthcheck, for containers: asks the relay that runs on this machine under the same settings whether it is alive. Blocking.
+ * --healthcheck, for containers: asks the relay that runs on this machine under the same settings
+ * whether it is alive. Blocking.
  */
 #include "base/base.h"
 

@@ -1,7 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_METRICS_H
 #define WEBSOCKET_HANDLER_METRICS_H
 /*
- * All metrics of the front end (ops/metrics.h). The enum indexes the table in metrics.c: a row here, a row there, same order.
+ * All metrics of the front end (ops/metrics.h). The enum indexes the table in metrics.c: a row
+ * here, a row there, same order.
  */
 #include "ops/metrics.h"
 
@@ -76,9 +77,19 @@ enum message_metric {
 };
 enum ok_metric { OK_METRIC_TRUE, OK_METRIC_FALSE, OK_METRIC_MALFORMED, OK_METRIC_FAILED };
 enum auth_metric { AUTH_METRIC_OK, AUTH_METRIC_REFUSED };
-enum closed_metric { CLOSED_METRIC_INVALID, CLOSED_METRIC_LIMIT, CLOSED_METRIC_AUTH, CLOSED_METRIC_ERROR };
+enum closed_metric {
+    CLOSED_METRIC_INVALID,
+    CLOSED_METRIC_LIMIT,
+    CLOSED_METRIC_AUTH,
+    CLOSED_METRIC_ERROR
+};
 enum query_metric { QUERY_METRIC_DONE, QUERY_METRIC_FAILED, QUERY_METRIC_CANCELLED };
-enum upstream_metric { UPSTREAM_METRIC_CONNECT, UPSTREAM_METRIC_TIMEOUT, UPSTREAM_METRIC_BROKEN, UPSTREAM_METRIC_STATUS };
+enum upstream_metric {
+    UPSTREAM_METRIC_CONNECT,
+    UPSTREAM_METRIC_TIMEOUT,
+    UPSTREAM_METRIC_BROKEN,
+    UPSTREAM_METRIC_STATUS
+};
 enum fetch_metric { FETCH_METRIC_DONE, FETCH_METRIC_FAILED };
 
 /* Once, before forks. */

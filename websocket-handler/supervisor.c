@@ -134,9 +134,11 @@ static void on_worker_ended(struct supervisor *s, struct worker *w, int status)
     w->pid = 0;
     w->start_at_ms = now + backoff_next(&w->backoff);
     metric_add(M_WORKER_RESTARTS, 0, 1);
-    log_error("supervisor", "a worker died and will be replaced", "worker=%d exit=%d signal=%d wait_ms=%llu",
-              (int)(w - s->workers), WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-              WIFSIGNALED(status) ? WTERMSIG(status) : 0, (unsigned long long)(w->start_at_ms - now));
+    log_error("supervisor", "a worker died and will be replaced",
+              "worker=%d exit=%d signal=%d wait_ms=%llu", (int)(w - s->workers),
+              WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+              WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+              (unsigned long long)(w->start_at_ms - now));
 }
 
 /* Reaps without waiting; returns how many workers still run. */

@@ -1,6 +1,6 @@
 /*
- * Frames on any bytes: no crash, and the messages, the answers and the end are the same whether the bytes come at once or in pieces. The first byte
- * of the input says in which pieces.
+ * Frames on any bytes: no crash, and the messages, the answers and the end are the same whether the
+ * bytes come at once or in pieces. The first byte of the input says in which pieces.
  */
 #include <stdlib.h>
 
@@ -46,7 +46,8 @@ static void on_reply(struct conn *c, struct slice bytes)
 
 static const struct frames_ops ops = {.text = on_text, .binary = on_binary, .reply = on_reply};
 
-static enum frames_result feed(struct frames_pool *pool, struct conn *c, struct slice input, size_t step)
+static enum frames_result feed(struct frames_pool *pool, struct conn *c, struct slice input,
+                               size_t step)
 {
     enum frames_result result = FRAMES_CLEAN;
     struct frames *state = NULL;
@@ -65,13 +66,15 @@ static enum frames_result feed(struct frames_pool *pool, struct conn *c, struct 
 }
 
 /*
- * wslay does not check the first two bytes of each piece of a close frame's reason. So whether bad UTF-8 there or a bad code is found, or the frame
- * is waited for, depends on the pieces.
+ * wslay does not check the first two bytes of each piece of a close frame's reason. So whether bad
+ * UTF-8 there or a bad code is found, or the frame is waited for, depends on the pieces.
  */
 static bool same_end(enum frames_result a, enum frames_result b)
 {
-    static const bool depends_on_pieces[] = {[FRAMES_PARTIAL] = true,  [FRAMES_CLOSED] = true,
-                                             [FRAMES_PROTOCOL] = true, [FRAMES_BAD_UTF8] = true,
+    static const bool depends_on_pieces[] = {[FRAMES_PARTIAL] = true,
+                                             [FRAMES_CLOSED] = true,
+                                             [FRAMES_PROTOCOL] = true,
+                                             [FRAMES_BAD_UTF8] = true,
                                              [FRAMES_NO_MEMORY] = false};
 
     return a == b || (depends_on_pieces[a] && depends_on_pieces[b]);

@@ -1,6 +1,6 @@
 /*
- * Request heads and the upgrade check on any bytes: no crash, slices stay inside the input, and what is decided about a whole head does not
- * depend on how its bytes arrived.
+ * Request heads and the upgrade check on any bytes: no crash, slices stay inside the input, and
+ * what is decided about a whole head does not depend on how its bytes arrived.
  */
 #include <stdlib.h>
 
@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* Without its last byte it is incomplete, and what follows a head does not matter. */
     must(parse(slice_of(input.ptr, used - 1), &again, &used_again) == HTTP_HEAD_MORE);
-    must(parse(slice_of(input.ptr, used), &again, &used_again) == HTTP_HEAD_OK && used_again == used);
+    must(parse(slice_of(input.ptr, used), &again, &used_again) == HTTP_HEAD_OK &&
+         used_again == used);
 
     upgrade = handshake_check(&head, accept, &error);
     must((upgrade == HANDSHAKE_OK || upgrade == HANDSHAKE_NONE) == (error == NULL));

@@ -1,9 +1,11 @@
 /*
  * One connection from its first byte to its last. Its states are drawn in conn_internal.h.
  *
- * Writing: whatever a turn of the loop queues for a connection goes out in one system call at the end of the turn, just before the loop would
- * sleep. Only when much has gathered, for one connection or for all, is it written earlier. Writing never ends a connection by itself: it marks
- * it, and the end of the turn does the rest. So nothing in conn.h can free a session below its caller's feet.
+ * Writing: whatever a turn of the loop queues for a connection goes out in one system call at the
+ * end of the turn, just before the loop would sleep. Only when much has gathered, for one
+ * connection or for all, is it written earlier. Writing never ends a connection by itself: it marks
+ * it, and the end of the turn does the rest. So nothing in conn.h can free a session below its
+ * caller's feet.
  */
 #include "conn/conn.h"
 
@@ -14,9 +16,10 @@
 
 #include "conn/conn_internal.h"
 #include "metrics.h"
+#include "ops/log.h"
 
 enum {
-    SHARE_FROM_BYTES = 1024,            /* a body below this is copied: cheaper than a piece of its own */
+    SHARE_FROM_BYTES = 1024, /* a body below this is copied: cheaper than a piece of its own */
     EARLY_FLUSH_BYTES = 8 * 1024 * 1024, /* queued by one turn for all connections together */
     MAX_PIECES = 64,
     FLUSHING_TICKS = 5 * TICKS_PER_SECOND,
@@ -105,7 +108,8 @@ void conn_flush(struct conn *c)
     update_poll(c);
 }
 
-/* Writes what has gathered before the end of the turn. Nobody is called back, so this may happen at any time. */
+/* Writes what has gathered before the end of the turn. Nobody is called back, so this may happen at
+ * any time. */
 static void flush_all_early(void)
 {
     for (struct list *item = conns.dirty.next; item != &conns.dirty; item = item->next)
@@ -142,7 +146,8 @@ bool conn_queue(struct conn *c, struct slice bytes)
     return queued(c, bytes.len);
 }
 
-/* Queues a text frame whose payload is head, then tail; tail is body's bytes when body is to be shared. */
+/* Queues a text frame whose payload is head, then tail; tail is body's bytes when body is to be
+ * shared. */
 static bool send_text(struct conn *c, struct slice head, struct slice tail, struct refbuf *body)
 {
     char header[FRAMES_MAX_HEADER];
@@ -362,10 +367,11 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
     if (c->state != CONN_OPEN)
         return;
     c->state = CONN_ENDING;
-    c->reason = (uint8_t)reason;
     conns.n_clients--;
     metric_add(M_CONNECTIONS, 0, -1);
     metric_add(M_CONNECTIONS_CLOSED, reason, 1);
+    log_debug("conn", "client closed", "slot=%u reason=%d queued=%zu", c->handle.slot, (int)reason,
+              c->out.bytes);
     if (c->frames)
         frames_stop(c->frames);
     if (!c->cut)
@@ -413,7 +419,8 @@ void conn_destroy(struct conn *c)
     c->head = NULL;
     conn_table_remove(&conns.table, c->handle);
     conns.n_all--;
-    uv_close((uv_handle_t *)&c->poll, on_closed); /* takes the descriptor out of the poll set at once */
+    uv_close((uv_handle_t *)&c->poll,
+             on_closed); /* takes the descriptor out of the poll set at once */
     close(c->fd);
 }
 
@@ -461,7 +468,8 @@ static uint32_t at_most(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* A client's timer runs at least once per ping interval and looks at everything that has a deadline. */
+/* A client's timer runs at least once per ping interval and looks at everything that has a
+ * deadline. */
 static void on_open_timer(struct conn *c, uint32_t now)
 {
     uint32_t silent = c->paused || conns.draining ? 0 : now - c->last_seen;

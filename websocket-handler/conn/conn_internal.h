@@ -1,16 +1,24 @@
 #ifndef WEBSOCKET_HANDLER_CONN_CONN_INTERNAL_H
 #define WEBSOCKET_HANDLER_CONN_CONN_INTERNAL_H
 /*
- * Shared by conn.c (one connection), conn_upgrade.c (its HTTP beginning) and conns.c (all of them); nobody else includes this.
+ * Shared by conn.c (one connection), conn_upgrade.c (its HTTP beginning) and conns.c (all of them);
+ * nobody else includes this.
  *
- *                      101                 conn_close()              end of turn
- *   accepted --> HEAD ------> OPEN ------------------------> ENDING --------------> FLUSHING --> LINGERING --> gone
- *                  \______________________________________________________________/     \____________________/
- *                         plain HTTP answer: the same farewell                           cut: straight to gone
+ *   accepted
+ *      |
+ *    HEAD ----- plain HTTP answer ------+
+ *      | 101                            |
+ *    OPEN                               |
+ *      | conn_close()                   v
+ *    ENDING ----- end of turn -----> FLUSHING ----- written -----> LINGERING
+ *      | cut                            | deadline                     | end of input, deadline
+ *      +--------------------------------+---------> GONE <-------------+
  *
- * ENDING: the session is still to be told, which happens at the end of the loop turn, so that no function of conn.h ever calls back. FLUSHING: what
- * is queued is written out, within a deadline. LINGERING: our side is shut down, and what still comes is dropped until the peer closes too or a
- * short deadline passes; closing at once would let the kernel send a reset, which can destroy the farewell before the peer has read it.
+ * ENDING: the session is still to be told, which happens at the end of the loop turn, so that no
+ * function of conn.h ever calls back. FLUSHING: what is queued is written out, within a deadline.
+ * LINGERING: our side is shut down, and what still comes is dropped until the peer closes too or a
+ * short deadline passes; closing at once would let the kernel send a reset, which can destroy the
+ * farewell before the peer has read it.
  */
 #include <uv.h>
 
@@ -27,26 +35,24 @@ enum conn_state { CONN_HEAD, CONN_OPEN, CONN_ENDING, CONN_FLUSHING, CONN_LINGERI
 struct conn {
     uv_poll_t poll;
     struct timer timer;
-    struct list link;        /* in conns.dirty, or unlinked */
+    struct list link; /* in conns.dirty, or unlinked */
     struct outq out;
     struct session *session; /* from OPEN until it has been told of the end */
     struct frames *frames;   /* while a frame or message is incomplete */
-    char *head;              /* HEAD: the beginning of a request, HTTP_HEAD_MAX_BYTES, while it is incomplete */
+    char *head;              /* HEAD: the beginning of an incomplete request, or NULL */
     uint32_t last_seen;      /* tick of the last sign of life */
     uint32_t partial_since;  /* tick when `frames` was borrowed */
     struct conn_handle handle;
     int fd;
     uint16_t head_len;
-    uint8_t state;  /* enum conn_state */
-    uint8_t port;   /* enum http_port */
-    uint8_t reason; /* enum conn_close_reason, from ENDING on */
-    uint8_t events; /* what the poll handle waits for */
+    uint8_t state;      /* enum conn_state */
+    uint8_t port;       /* enum http_port */
+    uint8_t events;     /* what the poll handle waits for */
     bool blocked : 1;   /* the kernel took no more: wait for writable */
     bool congested : 1; /* above the soft mark, and not yet below the low one */
     bool drained : 1;   /* the session is to be told that it may produce again */
     bool paused : 1;    /* by the session */
     bool cut : 1;       /* ends without a farewell */
-    bool is_client : 1; /* has upgraded: counted as a WebSocket client */
 };
 
 /* Deadlines are counted in ticks of half a second. */
@@ -65,9 +71,9 @@ struct conns {
     struct timer_wheel wheel;
     struct frames_pool frames;
     struct outq_pool chunks;
-    struct list dirty;  /* to be written, or ended, at the end of the turn */
-    size_t unflushed;   /* bytes queued since the dirty connections were last written */
-    size_t n_clients;   /* WebSocket clients that are OPEN */
+    struct list dirty; /* to be written, or ended, at the end of the turn */
+    size_t unflushed;  /* bytes queued since the dirty connections were last written */
+    size_t n_clients;  /* WebSocket clients that are OPEN */
     size_t n_all;
     uint32_t close_cursor; /* slot that conns_close_some() looks at next */
     bool draining;
@@ -92,14 +98,16 @@ static inline uint32_t conns_tick(void)
 
 /* conn.c */
 extern const struct frames_ops conn_frames_ops;
-void conn_start(struct conn *c);                       /* begins to wait for its request */
+void conn_start(struct conn *c); /* begins to wait for its request */
 void conn_mark_dirty(struct conn *c);
-void conn_flush(struct conn *c);                       /* writes what the kernel takes; on failure marks the connection for its end */
-void conn_end_turn(struct conn *c);                    /* writes, tells the session what it must know, goes on ending */
-bool conn_queue(struct conn *c, struct slice bytes);   /* raw bytes; false without memory */
-void conn_feed(struct conn *c, struct slice bytes);    /* frames from an OPEN connection */
-void conn_finish(struct conn *c);                      /* what is queued is all: flush, linger, gone */
-void conn_destroy(struct conn *c);                     /* gone, now */
+void conn_flush(
+    struct conn *c); /* writes what the kernel takes; on failure marks the connection for its end */
+void conn_end_turn(
+    struct conn *c); /* writes, tells the session what it must know, goes on ending */
+bool conn_queue(struct conn *c, struct slice bytes); /* raw bytes; false without memory */
+void conn_feed(struct conn *c, struct slice bytes);  /* frames from an OPEN connection */
+void conn_finish(struct conn *c);  /* what is queued is all: flush, linger, gone */
+void conn_destroy(struct conn *c); /* gone, now */
 timer_fn conn_on_timer;
 
 /* conn_upgrade.c */

@@ -10,7 +10,8 @@ void conn_table_deinit(struct conn_table *t)
     *t = (struct conn_table){0};
 }
 
-/* Doubles the table; the new slots become the free list, lowest first. Only called when no slot is free. */
+/* Doubles the table; the new slots become the free list, lowest first. Only called when no slot is
+ * free. */
 static bool grow(struct conn_table *t)
 {
     uint32_t n = t->n_slots ? t->n_slots * 2 : FIRST_SLOTS;

@@ -1,8 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_CONN_CONN_TABLE_H
 #define WEBSOCKET_HANDLER_CONN_CONN_TABLE_H
 /*
- * Names for connections: a slot and a generation. A slot is used again, its generation never, so that a name that outlives its connection finds
- * nothing. Loop thread only.
+ * Names for connections: a slot and a generation. A slot is used again, its generation never, so
+ * that a name that outlives its connection finds nothing. Loop thread only.
  */
 #include "conn/conn.h"
 

@@ -1,5 +1,6 @@
 /*
- * The HTTP beginning of a connection: gather the head of one request, then become a WebSocket or answer and say good-bye.
+ * The HTTP beginning of a connection: gather the head of one request, then become a WebSocket or
+ * answer and say good-bye.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 
 static void count_status(int status)
 {
-    static const uint8_t classes[] = {[1] = HTTP_METRIC_1XX, [2] = HTTP_METRIC_2XX,
-                                      [4] = HTTP_METRIC_4XX, [5] = HTTP_METRIC_5XX};
+    static const uint8_t classes[] = {
+        [1] = HTTP_METRIC_1XX, [2] = HTTP_METRIC_2XX, [4] = HTTP_METRIC_4XX, [5] = HTTP_METRIC_5XX};
 
     metric_add(M_HTTP_REQUESTS, classes[status / 100], 1);
 }
@@ -52,7 +53,7 @@ static void answer(struct conn *c, const struct http_head *head)
 /* The peer's address as text, IPv4 without its IPv6 prefix; empty when unknown. */
 static struct slice peer_address(int fd, char text[INET6_ADDRSTRLEN])
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t len = sizeof(peer);
 
     if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
@@ -71,7 +72,8 @@ static struct slice peer_address(int fd, char text[INET6_ADDRSTRLEN])
 }
 
 /* From here on the connection is a client's. */
-static void upgrade(struct conn *c, const struct http_head *head, const char accept[HANDSHAKE_ACCEPT_LEN])
+static void upgrade(struct conn *c, const struct http_head *head,
+                    const char accept[HANDSHAKE_ACCEPT_LEN])
 {
     static const char start[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                                 "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
@@ -95,7 +97,8 @@ static void upgrade(struct conn *c, const struct http_head *head, const char acc
     conns.n_clients++;
     c->state = CONN_OPEN;
     timer_arm(&conns.wheel, &c->timer, conns_tick() + conns.ping_ticks);
-    c->session = conns.ops->opened(c, http_head_find(head, "Host")->value, peer_address(c->fd, text));
+    c->session =
+        conns.ops->opened(c, http_head_find(head, "Host")->value, peer_address(c->fd, text));
     if (!c->session)
         conn_close(c, CONN_CLOSE_INTERNAL);
 }
@@ -144,7 +147,8 @@ static void take_request(struct conn *c, const struct http_head *head)
     }
 }
 
-/* Puts bytes behind what there is of the head, as far as a head can go; returns how many were taken. */
+/* Puts bytes behind what there is of the head, as far as a head can go; returns how many were
+ * taken. */
 static size_t gather(struct conn *c, struct slice bytes)
 {
     size_t room = HTTP_HEAD_MAX_BYTES - c->head_len;

@@ -9,7 +9,8 @@
 #include "metrics.h"
 #include "ops/log.h"
 
-/* Connections beyond the clients' cap, so that a full relay still answers /healthz and says 503 in words. */
+/* Connections beyond the clients' cap, so that a full relay still answers /healthz and says 503 in
+ * words. */
 enum { LOBBY = 512 };
 
 struct conns conns;
@@ -43,8 +44,9 @@ static void on_idle(uv_idle_t *idle)
 }
 
 /*
- * Runs before the loop looks for new events. What a callback of the session queues here is left for the next round, which follows without a sleep:
- * two connections that feed each other cannot hold the loop.
+ * Runs before the loop looks for new events. What a callback of the session queues here is left for
+ * the next round, which follows without a sleep: two connections that feed each other cannot hold
+ * the loop.
  */
 static void on_before_sleep(uv_prepare_t *prepare)
 {
@@ -150,7 +152,8 @@ void conns_drain(void)
     conns.draining = true;
     for (uint32_t i = 0; i < conns.table.n_slots; i++) {
         if (conns.table.slots[i].conn)
-            conn_mark_dirty(conns.table.slots[i].conn); /* its poll handle follows at the end of the turn */
+            conn_mark_dirty(
+                conns.table.slots[i].conn); /* its poll handle follows at the end of the turn */
     }
 }
 

@@ -1,11 +1,12 @@
 #ifndef WEBSOCKET_HANDLER_CONN_CONNS_H
 #define WEBSOCKET_HANDLER_CONN_CONNS_H
 /*
- * All connections of this process: what they share, their end of turn, their clock, their orderly end. There is one set of them per process,
- * because a struct conn_handle names a connection process-wide. Loop thread only.
+ * All connections of this process: what they share, their end of turn, their clock, their orderly
+ * end. There is one set of them per process, because a struct conn_handle names a connection
+ * process-wide. Loop thread only.
  *
- * Start: conn_set_ops(); conns_open(); then conns_accept() for each new socket. End: conns_drain(); conns_close_some() until conns_count() is 0;
- * conns_close(); run the loop until it is empty.
+ * Start: conn_set_ops(); conns_open(); then conns_accept() for each new socket. End: conns_drain();
+ * conns_close_some() until conns_count() is 0; conns_close(); run the loop until it is empty.
  */
 #include <uv.h>
 
@@ -23,7 +24,8 @@ void conns_close_some(size_t n);
 size_t conns_clients(void);
 /* Connections of every kind and state. */
 size_t conns_count(void);
-/* Cuts what is left and closes the handles; memory goes when the loop has run their close callbacks and conns_deinit() is called. */
+/* Cuts what is left and closes the handles; memory goes when the loop has run their close callbacks
+ * and conns_deinit() is called. */
 void conns_close(void);
 void conns_deinit(void);
 

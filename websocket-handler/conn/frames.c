@@ -1,11 +1,13 @@
 /*
- * When is a decoder of wslay at rest, so that it may serve another connection? wslay reads ahead into a buffer of its own and does not say how
- * far it has come. But its callbacks tell when a frame begins and ends, and a frame's length on the wire follows from its payload's (the shortest
- * form is the only valid one, and a client's frames are masked). So: bytes taken == bytes of the frames that have ended, and no fragmented message
- * is open.
+ * When is a decoder of wslay at rest, so that it may serve another connection? wslay reads ahead
+ * into a buffer of its own and does not say how far it has come. But its callbacks tell when a
+ * frame begins and ends, and a frame's length on the wire follows from its payload's (the shortest
+ * form is the only valid one, and a client's frames are masked). So: bytes taken == bytes of the
+ * frames that have ended, and no fragmented message is open.
  *
- * wslay would also put messages together, but it allocates what a header announces and keeps a node for each fragment. Its buffering is
- * therefore off, and a message is gathered here, as its bytes come; one that came in a single piece is passed on without a copy.
+ * wslay would also put messages together, but it allocates what a header announces and keeps a node
+ * for each fragment. Its buffering is therefore off, and a message is gathered here, as its bytes
+ * come; one that came in a single piece is passed on without a copy.
  */
 #include "conn/frames.h"
 
@@ -28,15 +30,15 @@ struct frames {
     uint64_t frame; /* bytes of the current frame */
 
     bool stopped;
-    bool in_control;  /* the current frame is a control frame */
-    bool in_message;  /* a text or binary message has begun */
-    bool single;      /* the current frame is a whole message */
-    bool muted;       /* what wslay writes is dropped */
-    uint8_t opcode;   /* of the message */
+    bool in_control; /* the current frame is a control frame */
+    bool in_message; /* a text or binary message has begun */
+    bool single;     /* the current frame is a whole message */
+    bool muted;      /* what wslay writes is dropped */
+    uint8_t opcode;  /* of the message */
     uint32_t n_fragments;
-    uint64_t announced;   /* bytes of the message, by its frames' headers */
-    struct slice direct;  /* a message that came in one piece */
-    struct buf message;   /* one that did not */
+    uint64_t announced;         /* bytes of the message, by its frames' headers */
+    struct slice direct;        /* a message that came in one piece */
+    struct buf message;         /* one that did not */
     enum frames_result failure; /* FRAMES_CLEAN: none */
 };
 
@@ -110,7 +112,8 @@ static void on_frame_chunk(wslay_event_context_ptr ws,
     if (f->in_control || f->opcode != WSLAY_TEXT_FRAME || f->failure != FRAMES_CLEAN)
         return;
     if (f->single && chunk.len == f->announced) {
-        f->direct = chunk; /* lies in wslay's buffer, which is not touched before the message is passed on */
+        f->direct = chunk; /* lies in wslay's buffer, which is not touched before the message is
+                              passed on */
         return;
     }
     buf_add_slice(&f->message, chunk);
@@ -216,7 +219,8 @@ static void give_back(struct frames_pool *pool, struct frames *f)
     pool->n_spare++;
 }
 
-/* wslay has stopped reading by itself: why? It says so only in the close frame that it would send. */
+/* wslay has stopped reading by itself: why? It says so only in the close frame that it would send.
+ */
 static enum frames_result diagnose(struct frames *f)
 {
     bool closed_by_client = wslay_event_get_close_received(f->ws);

@@ -1,10 +1,13 @@
 #ifndef WEBSOCKET_HANDLER_CONN_FRAMES_H
 #define WEBSOCKET_HANDLER_CONN_FRAMES_H
 /*
- * WebSocket frames of a client into messages (RFC 6455 section 5), by wslay. Knows no socket: bytes go in, messages and reply frames come out.
+ * WebSocket frames of a client into messages (RFC 6455 section 5), by wslay. Knows no socket: bytes
+ * go in, messages and reply frames come out.
  *
- * A decoder of wslay holds more than 8 KiB, far more than all else that belongs to an idle connection. So a connection borrows one from the pool
- * only while a frame or a message is incomplete: nearly always it goes back at the end of the frames_feed() that took it. Loop thread only.
+ * A decoder of wslay holds more than 8 KiB, far more than all else that belongs to an idle
+ * connection. So a connection borrows one from the pool only while a frame or a message is
+ * incomplete: nearly always it goes back at the end of the frames_feed() that took it. Loop thread
+ * only.
  */
 #include "base/slice.h"
 
@@ -16,7 +19,8 @@ struct frames_ops {
     void (*text)(struct conn *c, struct slice text);
     /* A binary message has ended; its bytes were dropped. */
     void (*binary)(struct conn *c);
-    /* The next bytes of an answer to be sent as it is: a pong, the answer to a close. Whole frames once frames_feed() returns. */
+    /* The next bytes of an answer to be sent as it is: a pong, the answer to a close. Whole frames
+     * once frames_feed() returns. */
     void (*reply)(struct conn *c, struct slice bytes);
 };
 
@@ -50,17 +54,19 @@ void frames_pool_init(struct frames_pool *pool, const struct frames_ops *ops, si
 void frames_pool_deinit(struct frames_pool *pool);
 
 /*
- * Decodes bytes, whatever they end with. *state is NULL for a connection at rest, and is kept by the caller between calls. After any result but
- * CLEAN and PARTIAL the connection is over: release the state.
+ * Decodes bytes, whatever they end with. *state is NULL for a connection at rest, and is kept by
+ * the caller between calls. After any result but CLEAN and PARTIAL the connection is over: release
+ * the state.
  */
-NODISCARD enum frames_result frames_feed(struct frames_pool *pool, struct frames **state, struct conn *c,
-                                         struct slice bytes);
+NODISCARD enum frames_result frames_feed(struct frames_pool *pool, struct frames **state,
+                                         struct conn *c, struct slice bytes);
 /* From within a callback: no further message comes out of these bytes. */
 void frames_stop(struct frames *f);
 /* Gives up a decoder, in whatever state. Not from within a callback. NULL is fine. */
 void frames_release(struct frames_pool *pool, struct frames *f);
 
-/* Writes the header of an unmasked, unfragmented frame at out; returns its length, 2 to FRAMES_MAX_HEADER. */
+/* Writes the header of an unmasked, unfragmented frame at out; returns its length, 2 to
+ * FRAMES_MAX_HEADER. */
 size_t frames_header(enum frames_opcode opcode, size_t payload_len, char out[FRAMES_MAX_HEADER]);
 
 #endif

@@ -10,7 +10,8 @@ enum { KEY_LEN = 24 };
 /* 16 bytes in base64: 22 characters of its alphabet and "==". */
 static bool is_key(struct slice s)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
     if (s.len != KEY_LEN || s.ptr[22] != '=' || s.ptr[23] != '=')
         return false;
@@ -33,14 +34,15 @@ static void compute_accept(struct slice key, char accept[HANDSHAKE_ACCEPT_LEN])
     memcpy(accept, text, HANDSHAKE_ACCEPT_LEN);
 }
 
-static enum handshake_result refuse(enum handshake_result result, const char **error, const char *why)
+static enum handshake_result refuse(enum handshake_result result, const char **error,
+                                    const char *why)
 {
     *error = why;
     return result;
 }
 
-enum handshake_result handshake_check(const struct http_head *head, char accept[HANDSHAKE_ACCEPT_LEN],
-                                      const char **error)
+enum handshake_result handshake_check(const struct http_head *head,
+                                      char accept[HANDSHAKE_ACCEPT_LEN], const char **error)
 {
     const struct http_field *key = http_head_find(head, "Sec-WebSocket-Key");
     const struct http_field *version = http_head_find(head, "Sec-WebSocket-Version");
@@ -60,8 +62,9 @@ enum handshake_result handshake_check(const struct http_head *head, char accept[
     if (http_head_count(head, "Host") != 1)
         return refuse(HANDSHAKE_BAD, error, "there must be one Host header");
     if (!http_head_lists(head, "Connection", "upgrade"))
-        return refuse(HANDSHAKE_BAD, error,
-                      "the Connection header must name Upgrade; a proxy on the way may have dropped it");
+        return refuse(
+            HANDSHAKE_BAD, error,
+            "the Connection header must name Upgrade; a proxy on the way may have dropped it");
     if (!version || !slice_eq(version->value, SLICE("13")))
         return refuse(HANDSHAKE_UPGRADE, error, "Sec-WebSocket-Version must be 13");
     if (http_head_count(head, "Sec-WebSocket-Key") != 1 || !is_key(key->value))

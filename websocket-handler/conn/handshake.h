@@ -1,8 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_CONN_HANDSHAKE_H
 #define WEBSOCKET_HANDLER_CONN_HANDSHAKE_H
 /*
- * The WebSocket upgrade, server side (RFC 6455 section 4.2). Pure, any thread. Extensions and subprotocols are not negotiated: what a client
- * offers is ignored, as the RFC allows.
+ * The WebSocket upgrade, server side (RFC 6455 section 4.2). Pure, any thread. Extensions and
+ * subprotocols are not negotiated: what a client offers is ignored, as the RFC allows.
  */
 #include "conn/http_head.h"
 
@@ -18,7 +18,8 @@ enum handshake_result {
 };
 
 /* On HANDSHAKE_OK, accept holds the value of Sec-WebSocket-Accept, not terminated. */
-NODISCARD enum handshake_result handshake_check(const struct http_head *head, char accept[HANDSHAKE_ACCEPT_LEN],
+NODISCARD enum handshake_result handshake_check(const struct http_head *head,
+                                                char accept[HANDSHAKE_ACCEPT_LEN],
                                                 const char **error);
 
 #endif

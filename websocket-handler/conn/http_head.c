@@ -134,7 +134,8 @@ enum http_head_result http_head_parse(struct slice bytes, struct http_head *out,
     out->n_fields = 0;
     *error = NULL;
     if (end == 0 && rest.len > 0 && rest.ptr[0] != '\r' && !is_token_char(rest.ptr[0])) {
-        *error = "this is not an HTTP request"; /* TLS, most likely: no need to wait for more of it */
+        *error =
+            "this is not an HTTP request"; /* TLS, most likely: no need to wait for more of it */
         return HTTP_HEAD_BAD;
     }
     if (blank + end > HTTP_HEAD_MAX_BYTES || (end == 0 && bytes.len >= HTTP_HEAD_MAX_BYTES)) {

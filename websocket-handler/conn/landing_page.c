@@ -35,8 +35,8 @@ void landing_escape(struct buf *out, struct slice text)
 
 typedef void fill_fn(struct buf *, const struct config *, const struct http_head *);
 
-static fill_fn fill_name, fill_description, fill_url, fill_operator, fill_nips, fill_limits, fill_version,
-    fill_software;
+static fill_fn fill_name, fill_description, fill_url, fill_operator, fill_nips, fill_limits,
+    fill_version, fill_software;
 
 static void fill_name(struct buf *out, const struct config *cfg, const struct http_head *head)
 {
@@ -44,7 +44,8 @@ static void fill_name(struct buf *out, const struct config *cfg, const struct ht
     landing_escape(out, slice_str(cfg->relay_name));
 }
 
-static void fill_description(struct buf *out, const struct config *cfg, const struct http_head *head)
+static void fill_description(struct buf *out, const struct config *cfg,
+                             const struct http_head *head)
 {
     (void)head;
     landing_escape(out, slice_str(cfg->relay_description));
@@ -136,10 +137,10 @@ static const struct {
     struct slice name;
     fill_fn *fill;
 } blanks[] = {
-    {{"name", 4}, fill_name},         {{"description", 11}, fill_description},
-    {{"url", 3}, fill_url},           {{"operator", 8}, fill_operator},
-    {{"nips", 4}, fill_nips},         {{"limits", 6}, fill_limits},
-    {{"version", 7}, fill_version},   {{"software", 8}, fill_software},
+    {{"name", 4}, fill_name},       {{"description", 11}, fill_description},
+    {{"url", 3}, fill_url},         {{"operator", 8}, fill_operator},
+    {{"nips", 4}, fill_nips},       {{"limits", 6}, fill_limits},
+    {{"version", 7}, fill_version}, {{"software", 8}, fill_software},
 };
 
 static void fill_blank(struct buf *out, struct slice name, const struct config *cfg,

@@ -54,7 +54,8 @@ static int bind_one(const struct addrinfo *address, bool shared)
 }
 
 /*
- * Sockets that share a port would also share it, silently, with another relay that was started by mistake. So the first one is tried alone.
+ * Sockets that share a port would also share it, silently, with another relay that was started by
+ * mistake. So the first one is tried alone.
  */
 static bool bind_all(const struct addrinfo *address, int *fds, size_t n)
 {
@@ -86,8 +87,8 @@ enum err listener_bind(const char *host, int64_t port, int *fds, size_t n)
         return err;
     bound = bind_all(addresses, fds, n);
     if (!bound)
-        log_error("listener", "cannot listen", "host=%s port=%lld error=\"%s\"", host, (long long)port,
-                  strerror(errno));
+        log_error("listener", "cannot listen", "host=%s port=%lld error=\"%s\"", host,
+                  (long long)port, strerror(errno));
     freeaddrinfo(addresses);
     return bound ? OK : ERR_CONFIG;
 }
@@ -98,8 +99,8 @@ static int open_spare(void)
 }
 
 /*
- * No descriptor is left. Left in the backlog, a client would wait without an answer, and the loop would be woken for it for ever. So the spare
- * descriptor makes room to take it and turn it away.
+ * No descriptor is left. Left in the backlog, a client would wait without an answer, and the loop
+ * would be woken for it for ever. So the spare descriptor makes room to take it and turn it away.
  */
 static bool turn_away(struct listener *l)
 {
@@ -109,7 +110,8 @@ static bool turn_away(struct listener *l)
 
     metric_add(M_CONNECTIONS_REFUSED, REFUSED_FILES, 1);
     if (log_gate_open(&gate, GATE_MS, &suppressed))
-        log_error("listener", "out of file descriptors, turning clients away", "suppressed=%u", suppressed);
+        log_error("listener", "out of file descriptors, turning clients away", "suppressed=%u",
+                  suppressed);
     if (l->spare_fd < 0)
         return false;
     close(l->spare_fd);

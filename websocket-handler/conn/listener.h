@@ -1,8 +1,9 @@
 #ifndef WEBSOCKET_HANDLER_CONN_LISTENER_H
 #define WEBSOCKET_HANDLER_CONN_LISTENER_H
 /*
- * A listening TCP socket. It is bound before the workers are forked, so that an address that cannot be had is one clear line at start; then each
- * worker serves one of its own, and the kernel spreads the clients over them. Loop thread only.
+ * A listening TCP socket. It is bound before the workers are forked, so that an address that cannot
+ * be had is one clear line at start; then each worker serves one of its own, and the kernel spreads
+ * the clients over them. Loop thread only.
  */
 #include <uv.h>
 
@@ -17,8 +18,8 @@ struct listener {
 };
 
 /*
- * Binds n sockets to one address and port, non-blocking, listening. ERR_CONFIG after a log line when host is not an address of this machine or the
- * port is taken.
+ * Binds n sockets to one address and port, non-blocking, listening. ERR_CONFIG after a log line
+ * when host is not an address of this machine or the port is taken.
  */
 NODISCARD enum err listener_bind(const char *host, int64_t port, int *fds, size_t n);
 

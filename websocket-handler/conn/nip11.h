@@ -1,7 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_CONN_NIP11_H
 #define WEBSOCKET_HANDLER_CONN_NIP11_H
 /*
- * The relay information document (NIP-11). Every limit in it is read from the setting that is enforced. Any thread.
+ * The relay information document (NIP-11). Every limit in it is read from the setting that is
+ * enforced. Any thread.
  */
 #include "base/buf.h"
 

@@ -4,7 +4,8 @@
 
 struct outq_chunk {
     struct outq_chunk *next;
-    struct refbuf *body; /* comes behind own[]; NULL when there is none. A chunk with a body takes no more own bytes */
+    struct refbuf *body; /* comes behind own[]; NULL when there is none. A chunk with a body takes
+                            no more own bytes */
     size_t done;         /* written already, of own[] and then of body */
     uint32_t len;        /* bytes in own[] */
     uint32_t room;       /* size of own[] */
@@ -12,7 +13,8 @@ struct outq_chunk {
 };
 
 enum {
-    POOLED_ROOM = 4096 - sizeof(struct outq_chunk) - 16, /* 16: malloc's own word, so that a chunk is a page */
+    POOLED_ROOM = 4096 - sizeof(struct outq_chunk) -
+                  16, /* 16: malloc's own word, so that a chunk is a page */
     MAX_SPARE = 1024,
 };
 
@@ -84,7 +86,8 @@ char *outq_add(struct outq *q, struct outq_pool *pool, size_t n)
 
 char *outq_add_shared(struct outq *q, struct outq_pool *pool, size_t n, struct refbuf *body)
 {
-    char *own = add_own(q, pool, n, n); /* sealed by its body at once: room for more would be wasted */
+    char *own =
+        add_own(q, pool, n, n); /* sealed by its body at once: room for more would be wasted */
 
     if (!own)
         return NULL;

@@ -5,7 +5,8 @@
 #include "conn/nip11.h"
 #include "metrics.h"
 
-/* NIP-11 asks for CORS on its answers; a browser shows an error's sentence to a script only when that has them too. */
+/* NIP-11 asks for CORS on its answers; a browser shows an error's sentence to a script only when
+ * that has them too. */
 static const char cors[] = "Access-Control-Allow-Origin: *\r\n"
                            "Access-Control-Allow-Headers: Accept, Authorization, Content-Type\r\n"
                            "Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n";
@@ -69,14 +70,18 @@ int plain_http_refuse(struct buf *out, int status, const char *sentence)
     buf_init(&body, 1024);
     buf_add_str(&body, sentence);
     buf_add_char(&body, '\n');
-    write_answer(out, &(struct answer){.status = status, .type = "text/plain; charset=utf-8",
-                                       .body = buf_slice(&body)}, true);
+    write_answer(out,
+                 &(struct answer){.status = status,
+                                  .type = "text/plain; charset=utf-8",
+                                  .body = buf_slice(&body)},
+                 true);
     buf_deinit(&body);
     return status;
 }
 
 /* A route fills in the answer; what it builds goes into body. */
-typedef void route_fn(const struct site *, const struct http_head *, struct buf *body, struct answer *);
+typedef void route_fn(const struct site *, const struct http_head *, struct buf *body,
+                      struct answer *);
 
 static route_fn route_root, route_healthz, route_readyz, route_metrics;
 
@@ -91,8 +96,9 @@ static void route_root(const struct site *site, const struct http_head *head, st
     }
     landing_page_write(body, site->cfg, head);
     a->type = "text/html; charset=utf-8";
-    a->headers = "Vary: Accept\r\nReferrer-Policy: no-referrer\r\n"
-                 "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:\r\n";
+    a->headers =
+        "Vary: Accept\r\nReferrer-Policy: no-referrer\r\n"
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:\r\n";
     a->body = buf_slice(body);
 }
 

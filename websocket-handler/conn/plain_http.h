@@ -1,8 +1,9 @@
 #ifndef WEBSOCKET_HANDLER_CONN_PLAIN_HTTP_H
 #define WEBSOCKET_HANDLER_CONN_PLAIN_HTTP_H
 /*
- * All answers to requests that do not become a WebSocket: relay information (NIP-11), the page for browsers, health, metrics, refusals. Each
- * answer is the last on its connection. Writes into a buffer; knows no socket. Loop thread only.
+ * All answers to requests that do not become a WebSocket: relay information (NIP-11), the page for
+ * browsers, health, metrics, refusals. Each answer is the last on its connection. Writes into a
+ * buffer; knows no socket. Loop thread only.
  */
 #include "base/buf.h"
 #include "conn/http_head.h"
@@ -36,8 +37,9 @@ struct site {
 enum { HTTP_ANSWER_MAX_BYTES = 4 * 1024 * 1024 };
 
 /* Borrows all its arguments for the site's lifetime. ERR_NOMEM. */
-NODISCARD enum err site_init(struct site *site, const struct config *cfg, const struct gateway *gateway,
-                             const struct health_check *checks, size_t n_checks);
+NODISCARD enum err site_init(struct site *site, const struct config *cfg,
+                             const struct gateway *gateway, const struct health_check *checks,
+                             size_t n_checks);
 void site_deinit(struct site *site);
 
 /* Appends the whole answer to a well-formed request; returns its status. */

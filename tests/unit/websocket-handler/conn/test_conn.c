@@ -19,8 +19,8 @@
 #include "conn/listener.h"
 
 /*
- * Real connections over loopback: the relay's loop and its clients take turns in one thread. The session below it echoes text; a few words make
- * it do other things.
+ * Real connections over loopback: the relay's loop and its clients take turns in one thread. The
+ * session below it echoes text; a few words make it do other things.
  */
 struct session {
     struct conn *conn;
@@ -113,9 +113,19 @@ static int setup(void **state)
     (void)state;
     memset(&relay, 0, sizeof(relay));
     relay.cfg = (struct config){
-        .relay_name = "Test", .relay_description = "", .relay_icon = "", .contact = "", .admin_pubkey = "",
-        .max_message_bytes = 100000, .max_connections = 3, .ping_seconds = 1, .dead_seconds = 3,
-        .handshake_seconds = 1, .message_seconds = 2, .outbound_soft_bytes = 100000, .outbound_hard_bytes = 1000000,
+        .relay_name = "Test",
+        .relay_description = "",
+        .relay_icon = "",
+        .contact = "",
+        .admin_pubkey = "",
+        .max_message_bytes = 100000,
+        .max_connections = 3,
+        .ping_seconds = 1,
+        .dead_seconds = 3,
+        .handshake_seconds = 1,
+        .message_seconds = 2,
+        .outbound_soft_bytes = 100000,
+        .outbound_hard_bytes = 1000000,
     };
     memset(body, 'b', 50000);
     relay.body = refbuf_new(slice_of(body, 50000));
@@ -159,7 +169,8 @@ enum { CLIENT_ROOM = 8 * 1024 * 1024 };
 
 static void client_connect(struct client *cl)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)relay.port),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)relay.port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     *cl = (struct client){.fd = socket(AF_INET, SOCK_STREAM, 0), .in = malloc(CLIENT_ROOM)};
@@ -235,8 +246,8 @@ static void wait_end(struct client *cl, int seconds)
     assert_true(cl->ended);
 }
 
-#define UPGRADE                                                                                                        \
-    "GET / HTTP/1.1\r\nHost: relay.example:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                         \
+#define UPGRADE                                                                                    \
+    "GET / HTTP/1.1\r\nHost: relay.example:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"     \
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 static void client_open(struct client *cl)
@@ -258,7 +269,8 @@ static void a_client_upgrades_and_talks(void **state)
     assert_string_equal(relay.host, "relay.example:1");
     assert_string_equal(relay.address, "127.0.0.1");
     client_frame(&cl, 0x81, "echo");
-    wait_text(&cl, "\x81\x04" "echo");
+    wait_text(&cl, "\x81\x04"
+                   "echo");
     client_frame(&cl, 0x82, "binary");
     client_frame(&cl, 0x89, "ping");
     wait_text(&cl, "\x8a\x04ping");
@@ -279,7 +291,8 @@ static void bytes_may_come_singly_or_all_at_once(void **state)
     (void)state;
     client_connect(&cl);
     client_write(&cl, UPGRADE "\x81\x85\0\0\0\0first", sizeof(UPGRADE) - 1 + sizeof(frame) - 1);
-    wait_text(&cl, "\x81\x05" "first");
+    wait_text(&cl, "\x81\x05"
+                   "first");
     client_close(&cl);
 
     client_connect(&cl);
@@ -291,7 +304,8 @@ static void bytes_may_come_singly_or_all_at_once(void **state)
         client_write(&cl, &frame[i], 1);
         turn(&cl, true, 1);
     }
-    wait_text(&cl, "\x81\x05" "first");
+    wait_text(&cl, "\x81\x05"
+                   "first");
     client_close(&cl);
     turn(NULL, false, 20);
 }
@@ -304,9 +318,11 @@ static void the_session_may_close(void **state)
     client_open(&cl);
     client_frame(&cl, 0x81, "bye");
     client_frame(&cl, 0x81, "never answered");
-    wait_text(&cl, "\x81\x08" "farewell\x88");
+    wait_text(&cl, "\x81\x08"
+                   "farewell\x88");
     wait_end(&cl, 2);
-    assert_true(client_has(&cl, "\x03\xf0" "too many violations"));
+    assert_true(client_has(&cl, "\x03\xf0"
+                                "too many violations"));
     assert_false(client_has(&cl, "never"));
     assert_int_equal(relay.n_closed, 1);
     client_close(&cl);

@@ -160,13 +160,17 @@ static void a_decoder_is_lent_only_meanwhile(void **state)
     assert_int_equal(r.pool.n_spare, 1);
 
     /* Two connections in the middle of a frame need two. */
-    assert_int_equal(frames_feed(&r.pool, &r.state, &r.conn, slice_of(r.input.ptr, 3)), FRAMES_PARTIAL);
-    assert_int_equal(frames_feed(&r.pool, &other, &second, slice_of(r.input.ptr, 7)), FRAMES_PARTIAL);
+    assert_int_equal(frames_feed(&r.pool, &r.state, &r.conn, slice_of(r.input.ptr, 3)),
+                     FRAMES_PARTIAL);
+    assert_int_equal(frames_feed(&r.pool, &other, &second, slice_of(r.input.ptr, 7)),
+                     FRAMES_PARTIAL);
     assert_int_equal(r.pool.n_used, 2);
     assert_int_equal(
-        frames_feed(&r.pool, &r.state, &r.conn, slice_of(r.input.ptr + 3, r.input.len - 3)), FRAMES_CLEAN);
+        frames_feed(&r.pool, &r.state, &r.conn, slice_of(r.input.ptr + 3, r.input.len - 3)),
+        FRAMES_CLEAN);
     assert_int_equal(
-        frames_feed(&r.pool, &other, &second, slice_of(r.input.ptr + 7, r.input.len - 7)), FRAMES_CLEAN);
+        frames_feed(&r.pool, &other, &second, slice_of(r.input.ptr + 7, r.input.len - 7)),
+        FRAMES_CLEAN);
     assert_int_equal(r.pool.n_used, 0);
     assert_seen(&r, "T:hello|T:hello|");
     assert_int_equal(second.seen.len, strlen("T:hello|"));
@@ -293,12 +297,18 @@ static void a_close_is_answered_with_its_code(void **state)
 
     (void)state;
     run_init(&r);
-    frame(&r.input, 0x88, "\x03\xe8" "bye", 5);
+    frame(&r.input, 0x88,
+          "\x03\xe8"
+          "bye",
+          5);
     text_frame(&r.input, 0x81, "never seen");
     assert_int_equal(feed(&r, 1 * MIB), FRAMES_CLOSED);
     assert_seen(&r, "");
     assert_int_equal(r.conn.replies.len, 7);
-    assert_memory_equal(r.conn.replies.ptr, "\x88\x05\x03\xe8" "bye", 7);
+    assert_memory_equal(r.conn.replies.ptr,
+                        "\x88\x05\x03\xe8"
+                        "bye",
+                        7);
     run_deinit(&r);
 }
 

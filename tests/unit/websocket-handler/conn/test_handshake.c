@@ -46,28 +46,44 @@ static void one_verdict_per_request(void **state)
         enum handshake_result expected;
     } rows[] = {
         {"a page", "GET / HTTP/1.1\r\n" HOST "\r\n", HANDSHAKE_NONE},
-        {"another upgrade", "GET / HTTP/1.1\r\n" HOST "Upgrade: h2c\r\n" CONNECTION "\r\n", HANDSHAKE_NONE},
-        {"query string", "GET /?a=b HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n", HANDSHAKE_OK},
-        {"as Firefox writes it", "GET / HTTP/1.1\r\n" HOST "Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
-         VERSION KEY "\r\n", HANDSHAKE_OK},
-        {"offers are ignored", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY
-         "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: nostr\r\n\r\n", HANDSHAKE_OK},
-        {"another path", "GET /x HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n", HANDSHAKE_WRONG_PATH},
-        {"POST", "POST / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n", HANDSHAKE_WRONG_METHOD},
-        {"HTTP/1.0", "GET / HTTP/1.0\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n", HANDSHAKE_BAD},
+        {"another upgrade", "GET / HTTP/1.1\r\n" HOST "Upgrade: h2c\r\n" CONNECTION "\r\n",
+         HANDSHAKE_NONE},
+        {"query string", "GET /?a=b HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n",
+         HANDSHAKE_OK},
+        {"as Firefox writes it",
+         "GET / HTTP/1.1\r\n" HOST
+         "Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n" VERSION KEY "\r\n",
+         HANDSHAKE_OK},
+        {"offers are ignored",
+         "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY
+         "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: nostr\r\n\r\n",
+         HANDSHAKE_OK},
+        {"another path", "GET /x HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n",
+         HANDSHAKE_WRONG_PATH},
+        {"POST", "POST / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n",
+         HANDSHAKE_WRONG_METHOD},
+        {"HTTP/1.0", "GET / HTTP/1.0\r\n" HOST UPGRADE CONNECTION VERSION KEY "\r\n",
+         HANDSHAKE_BAD},
         {"no host", "GET / HTTP/1.1\r\n" UPGRADE CONNECTION VERSION KEY "\r\n", HANDSHAKE_BAD},
-        {"two hosts", "GET / HTTP/1.1\r\n" HOST HOST UPGRADE CONNECTION VERSION KEY "\r\n", HANDSHAKE_BAD},
+        {"two hosts", "GET / HTTP/1.1\r\n" HOST HOST UPGRADE CONNECTION VERSION KEY "\r\n",
+         HANDSHAKE_BAD},
         {"no connection", "GET / HTTP/1.1\r\n" HOST UPGRADE VERSION KEY "\r\n", HANDSHAKE_BAD},
-        {"a proxy dropped the upgrade", "GET / HTTP/1.1\r\n" HOST VERSION KEY "\r\n", HANDSHAKE_UPGRADE},
+        {"a proxy dropped the upgrade", "GET / HTTP/1.1\r\n" HOST VERSION KEY "\r\n",
+         HANDSHAKE_UPGRADE},
         {"no version", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION KEY "\r\n", HANDSHAKE_UPGRADE},
-        {"old version", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION "Sec-WebSocket-Version: 8\r\n" KEY "\r\n",
+        {"old version",
+         "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION "Sec-WebSocket-Version: 8\r\n" KEY "\r\n",
          HANDSHAKE_UPGRADE},
         {"no key", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION "\r\n", HANDSHAKE_BAD},
-        {"two keys", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY KEY "\r\n", HANDSHAKE_BAD},
-        {"short key", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION "Sec-WebSocket-Key: short\r\n\r\n",
+        {"two keys", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION KEY KEY "\r\n",
          HANDSHAKE_BAD},
-        {"not base64", "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!Q==\r\n\r\n", HANDSHAKE_BAD},
+        {"short key",
+         "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION "Sec-WebSocket-Key: short\r\n\r\n",
+         HANDSHAKE_BAD},
+        {"not base64",
+         "GET / HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!Q==\r\n\r\n",
+         HANDSHAKE_BAD},
     };
 
     (void)state;

@@ -73,8 +73,9 @@ static void one_verdict_per_head(void **state)
 
 static void the_parts_are_found(void **state)
 {
-    static const char text[] = "GET /a/b?c=d&e HTTP/1.1\r\nHost:relay.example\r\nAccept:  text/html \t\r\n"
-                               "accept: application/nostr+json;q=0.9, */*\r\n\r\nrest";
+    static const char text[] =
+        "GET /a/b?c=d&e HTTP/1.1\r\nHost:relay.example\r\nAccept:  text/html \t\r\n"
+        "accept: application/nostr+json;q=0.9, */*\r\n\r\nrest";
     struct http_head head;
     size_t used;
 
@@ -101,12 +102,8 @@ static void a_path_ends_at_the_query(void **state)
     static const struct {
         const char *target, *path, *query;
     } rows[] = {
-        {"/", "/", ""},
-        {"/?", "/", ""},
-        {"/?a?b", "/", "a?b"},
-        {"http://h", "/", ""},
-        {"http://h/", "/", ""},
-        {"https://h/p?q", "/p", "q"},
+        {"/", "/", ""},        {"/?", "/", ""},        {"/?a?b", "/", "a?b"},
+        {"http://h", "/", ""}, {"http://h/", "/", ""}, {"https://h/p?q", "/p", "q"},
     };
 
     (void)state;

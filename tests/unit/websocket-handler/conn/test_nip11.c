@@ -13,10 +13,19 @@
 static struct config config(void)
 {
     return (struct config){
-        .relay_name = "A \"name\"", .relay_description = "One\n\nTwo", .relay_icon = "", .contact = "",
-        .admin_pubkey = "", .max_message_bytes = 524288, .max_subscriptions = 200,
-        .shared = {.max_event_tags = 5000, .max_content_length = 262144, .max_filters = 100, .max_limit = 5000,
-                   .default_limit = 500, .created_at_future_seconds = 900},
+        .relay_name = "A \"name\"",
+        .relay_description = "One\n\nTwo",
+        .relay_icon = "",
+        .contact = "",
+        .admin_pubkey = "",
+        .max_message_bytes = 524288,
+        .max_subscriptions = 200,
+        .shared = {.max_event_tags = 5000,
+                   .max_content_length = 262144,
+                   .max_filters = 100,
+                   .max_limit = 5000,
+                   .default_limit = 500,
+                   .created_at_future_seconds = 900},
     };
 }
 
@@ -52,9 +61,15 @@ static void every_limit_is_the_settings(void **state)
         const char *name;
         long long expected;
     } rows[] = {
-        {"max_message_length", 524288}, {"max_subscriptions", 200}, {"max_subid_length", 64},
-        {"max_filters", 100},           {"max_limit", 5000},        {"default_limit", 500},
-        {"max_event_tags", 5000},       {"max_content_length", 262144}, {"min_pow_difficulty", 0},
+        {"max_message_length", 524288},
+        {"max_subscriptions", 200},
+        {"max_subid_length", 64},
+        {"max_filters", 100},
+        {"max_limit", 5000},
+        {"default_limit", 500},
+        {"max_event_tags", 5000},
+        {"max_content_length", 262144},
+        {"min_pow_difficulty", 0},
         {"created_at_upper_limit", 900},
     };
     struct config cfg = config();
@@ -109,7 +124,8 @@ static void proof_of_work_and_age_are_named_when_asked_for(void **state)
     limitation = json_object_get(doc, "limitation");
     assert_true(lists(doc, 13));
     assert_int_equal(json_integer_value(json_object_get(limitation, "min_pow_difficulty")), 20);
-    assert_int_equal(json_integer_value(json_object_get(limitation, "created_at_lower_limit")), 3600);
+    assert_int_equal(json_integer_value(json_object_get(limitation, "created_at_lower_limit")),
+                     3600);
     assert_true(json_is_true(json_object_get(limitation, "restricted_writes")));
     json_decref(doc);
 }

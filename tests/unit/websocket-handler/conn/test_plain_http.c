@@ -11,9 +11,17 @@
 #define HOST "Host: relay.example\r\n"
 
 static struct config cfg = {
-    .relay_name = "Test <relay>", .relay_description = "A & B", .relay_icon = "", .contact = "mailto:\"x\"@y",
-    .admin_pubkey = "", .max_message_bytes = 524288, .max_subscriptions = 200,
-    .shared = {.max_event_bytes = 262144, .max_event_tags = 5000, .max_limit = 5000, .default_limit = 500},
+    .relay_name = "Test <relay>",
+    .relay_description = "A & B",
+    .relay_icon = "",
+    .contact = "mailto:\"x\"@y",
+    .admin_pubkey = "",
+    .max_message_bytes = 524288,
+    .max_subscriptions = 200,
+    .shared = {.max_event_bytes = 262144,
+               .max_event_tags = 5000,
+               .max_limit = 5000,
+               .default_limit = 500},
 };
 
 static enum health health;
@@ -58,19 +66,24 @@ static void one_answer_per_request(void **state)
         int status;
         const char *contains;
     } rows[] = {
-        {"page", HTTP_PUBLIC, "GET / HTTP/1.1\r\n" HOST "Accept: text/html\r\n\r\n", 200, "text/html"},
+        {"page", HTTP_PUBLIC, "GET / HTTP/1.1\r\n" HOST "Accept: text/html\r\n\r\n", 200,
+         "text/html"},
         {"page without Accept", HTTP_PUBLIC, "GET / HTTP/1.1\r\n\r\n", 200, "ws://this-host"},
-        {"NIP-11", HTTP_PUBLIC, "GET / HTTP/1.1\r\nAccept: application/nostr+json\r\n\r\n", 200, "\"limitation\":{"},
-        {"NIP-11 in a list", HTTP_PUBLIC, "GET /?x HTTP/1.1\r\nAccept: text/html, application/nostr+json;q=0.9\r\n\r\n",
-         200, "Content-Type: application/nostr+json"},
+        {"NIP-11", HTTP_PUBLIC, "GET / HTTP/1.1\r\nAccept: application/nostr+json\r\n\r\n", 200,
+         "\"limitation\":{"},
+        {"NIP-11 in a list", HTTP_PUBLIC,
+         "GET /?x HTTP/1.1\r\nAccept: text/html, application/nostr+json;q=0.9\r\n\r\n", 200,
+         "Content-Type: application/nostr+json"},
         {"alive", HTTP_PUBLIC, "GET /healthz HTTP/1.1\r\n\r\n", 200, "ok\n"},
         {"ready", HTTP_PUBLIC, "GET /readyz HTTP/1.1\r\n\r\n", 200, "thing: ok\n"},
         {"metrics are not public", HTTP_PUBLIC, "GET /metrics HTTP/1.1\r\n\r\n", 404, ""},
         {"metrics", HTTP_METRICS, "GET /metrics HTTP/1.1\r\n\r\n", 200, "version=0.0.4"},
         {"nothing else there", HTTP_METRICS, "GET / HTTP/1.1\r\n\r\n", 404, ""},
         {"unknown path", HTTP_PUBLIC, "GET /favicon.ico HTTP/1.1\r\n\r\n", 404, "nothing here"},
-        {"wrong method", HTTP_PUBLIC, "PUT / HTTP/1.1\r\n\r\n", 405, "Allow: GET, HEAD, OPTIONS\r\n"},
-        {"preflight", HTTP_PUBLIC, "OPTIONS / HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n", 204, "Authorization"},
+        {"wrong method", HTTP_PUBLIC, "PUT / HTTP/1.1\r\n\r\n", 405,
+         "Allow: GET, HEAD, OPTIONS\r\n"},
+        {"preflight", HTTP_PUBLIC, "OPTIONS / HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n", 204,
+         "Authorization"},
         {"preflight elsewhere", HTTP_PUBLIC, "OPTIONS /x HTTP/1.1\r\n\r\n", 404, ""},
     };
 
@@ -92,7 +105,8 @@ static void one_answer_per_request(void **state)
 static void head_is_get_without_the_body(void **state)
 {
     int status;
-    const char *text = answer(HTTP_PUBLIC, "HEAD / HTTP/1.1\r\nAccept: application/nostr+json\r\n\r\n", &status);
+    const char *text =
+        answer(HTTP_PUBLIC, "HEAD / HTTP/1.1\r\nAccept: application/nostr+json\r\n\r\n", &status);
 
     (void)state;
     assert_int_equal(status, 200);
@@ -106,17 +120,20 @@ static void readiness_has_reasons(void **state)
 
     (void)state;
     health = HEALTH_DEGRADED;
-    assert_non_null(strstr(answer(HTTP_PUBLIC, "GET /readyz HTTP/1.1\r\n\r\n", &status), "thing: degraded: a reason\n"));
+    assert_non_null(strstr(answer(HTTP_PUBLIC, "GET /readyz HTTP/1.1\r\n\r\n", &status),
+                           "thing: degraded: a reason\n"));
     assert_int_equal(status, 200);
     health = HEALTH_DOWN;
-    assert_non_null(strstr(answer(HTTP_PUBLIC, "GET /readyz HTTP/1.1\r\n\r\n", &status), "thing: down: a reason\n"));
+    assert_non_null(strstr(answer(HTTP_PUBLIC, "GET /readyz HTTP/1.1\r\n\r\n", &status),
+                           "thing: down: a reason\n"));
     assert_int_equal(status, 503);
 }
 
 static void the_page_shows_where_one_came_and_escapes_all_words(void **state)
 {
     int status;
-    const char *text = answer(HTTP_PUBLIC, "GET / HTTP/1.1\r\nHost: a\"b\r\nX-Forwarded-Proto: https\r\n\r\n", &status);
+    const char *text = answer(
+        HTTP_PUBLIC, "GET / HTTP/1.1\r\nHost: a\"b\r\nX-Forwarded-Proto: https\r\n\r\n", &status);
 
     (void)state;
     assert_non_null(strstr(text, "wss://a&quot;b"));
