@@ -55,18 +55,17 @@ static const struct setting table[] = {
            "Most WebSocket clients of one worker; others get a 503. Mind the limit of open files."),
     NUMBER("WS_PING_SECONDS", ping_seconds, "45", 1, 3600, "Connections",
            "A client that was silent for this long is sent a ping."),
-    NUMBER("WS_DEAD_SECONDS", dead_seconds, "150", 2, 86400, "Connections",
+    NUMBER("WS_SILENCE_SECONDS", silence_seconds, "150", 2, 86400, "Connections",
            "A client without any sign of life, pongs included, for this long is cut. Must be above "
            "WS_PING_SECONDS."),
     NUMBER("WS_HANDSHAKE_SECONDS", handshake_seconds, "10", 1, 300, "Connections",
            "How long a new connection may take to send its request."),
     NUMBER("WS_MESSAGE_SECONDS", message_seconds, "120", 1, 3600, "Connections",
            "How long one message may take to arrive once it has begun."),
-    NUMBER("WS_OUTBOUND_SOFT_BYTES", outbound_soft_bytes, "262144", 4096, 1073741824, "Connections",
+    NUMBER("WS_SEND_SOFT_BYTES", send_soft_bytes, "262144", 4096, 1073741824, "Connections",
            "With more than this queued for a client its stored events pause until it has read."),
-    NUMBER("WS_OUTBOUND_HARD_BYTES", outbound_hard_bytes, "8388608", 65536, 1073741824,
-           "Connections",
-           "With more than this queued a client is cut. Must be above WS_OUTBOUND_SOFT_BYTES."),
+    NUMBER("WS_SEND_HARD_BYTES", send_hard_bytes, "8388608", 65536, 1073741824, "Connections",
+           "With more than this queued a client is cut. Must be above WS_SEND_SOFT_BYTES."),
     NUMBER("WS_SHUTDOWN_SECONDS", shutdown_spread_seconds, "3", 0, 5, "Connections",
            "On SIGTERM the clients are closed (1012) evenly over this time, so that they do not "
            "all come back at once."),
@@ -123,10 +122,10 @@ static enum err refuse(const char *name, const char *why)
 /* What no single row can check. */
 static enum err check_together(const struct config *cfg)
 {
-    if (cfg->dead_seconds <= cfg->ping_seconds)
-        return refuse("WS_DEAD_SECONDS", "must be above WS_PING_SECONDS");
-    if (cfg->outbound_hard_bytes <= cfg->outbound_soft_bytes)
-        return refuse("WS_OUTBOUND_HARD_BYTES", "must be above WS_OUTBOUND_SOFT_BYTES");
+    if (cfg->silence_seconds <= cfg->ping_seconds)
+        return refuse("WS_SILENCE_SECONDS", "must be above WS_PING_SECONDS");
+    if (cfg->send_hard_bytes <= cfg->send_soft_bytes)
+        return refuse("WS_SEND_HARD_BYTES", "must be above WS_SEND_SOFT_BYTES");
     if (cfg->max_message_bytes < cfg->shared.max_event_bytes + 16)
         return refuse("MAX_MESSAGE_BYTES",
                       "must hold an event of MAX_EVENT_BYTES and its envelope");

@@ -32,11 +32,11 @@ struct config {
     /* Connections. */
     int64_t max_connections;
     int64_t ping_seconds;
-    int64_t dead_seconds;
+    int64_t silence_seconds;
     int64_t handshake_seconds;
     int64_t message_seconds;
-    int64_t outbound_soft_bytes;
-    int64_t outbound_hard_bytes;
+    int64_t send_soft_bytes;
+    int64_t send_hard_bytes;
     int64_t shutdown_spread_seconds;
 
     /* The event handler behind us. */

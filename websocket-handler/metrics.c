@@ -40,7 +40,7 @@ static const struct metric_def defs[] = {
                             "Bytes that wait for clients to read, shared bodies counted for each.",
                             NULL, NULL},
     [M_CONGESTED] = {"tandem_ws_congested_connections", METRIC_GAUGE,
-                     "Clients with more queued than WS_OUTBOUND_SOFT_BYTES.", NULL, NULL},
+                     "Clients with more queued than WS_SEND_SOFT_BYTES.", NULL, NULL},
     [M_PINGS] = {"tandem_ws_pings_total", METRIC_COUNTER, "Pings sent to silent clients.", NULL,
                  NULL},
     [M_FRAME_DECODERS] = {"tandem_ws_partial_messages", METRIC_GAUGE,

@@ -475,7 +475,7 @@ static void on_open_timer(struct conn *c, uint32_t now)
     uint32_t silent = c->paused || conns.draining ? 0 : now - c->last_seen;
     uint32_t next;
 
-    if (silent >= conns.dead_ticks ||
+    if (silent >= conns.silence_ticks ||
         (c->frames && !c->paused && now - c->partial_since >= conns.message_ticks)) {
         conn_close(c, CONN_CLOSE_TIMEOUT);
         return;
@@ -484,7 +484,7 @@ static void on_open_timer(struct conn *c, uint32_t now)
         next = conns.ping_ticks - silent;
     } else {
         send_ping(c);
-        next = at_most(conns.ping_ticks, conns.dead_ticks - silent);
+        next = at_most(conns.ping_ticks, conns.silence_ticks - silent);
     }
     if (c->frames)
         next = at_most(next, conns.message_ticks);

@@ -80,7 +80,7 @@ struct conns {
     /* Settings, as numbers of the right kind. */
     size_t soft_bytes, low_bytes, hard_bytes, stop_reading_bytes;
     size_t max_clients;
-    uint32_t ping_ticks, dead_ticks, head_ticks, message_ticks;
+    uint32_t ping_ticks, silence_ticks, head_ticks, message_ticks;
     /* Counted here, and passed on to the metrics once per turn. */
     struct {
         int64_t messages_in, bytes_in, messages_out, bytes_out;

@@ -76,14 +76,14 @@ static void on_clock(uv_timer_t *timer)
 
 static void read_settings(const struct config *cfg)
 {
-    conns.soft_bytes = (size_t)cfg->outbound_soft_bytes;
+    conns.soft_bytes = (size_t)cfg->send_soft_bytes;
     conns.low_bytes = conns.soft_bytes / 2;
-    conns.hard_bytes = (size_t)cfg->outbound_hard_bytes;
+    conns.hard_bytes = (size_t)cfg->send_hard_bytes;
     /* A client that asks on without reading the answers is first held back, and only then cut. */
     conns.stop_reading_bytes = (conns.soft_bytes + conns.hard_bytes) / 2;
     conns.max_clients = (size_t)cfg->max_connections;
     conns.ping_ticks = (uint32_t)cfg->ping_seconds * TICKS_PER_SECOND;
-    conns.dead_ticks = (uint32_t)cfg->dead_seconds * TICKS_PER_SECOND;
+    conns.silence_ticks = (uint32_t)cfg->silence_seconds * TICKS_PER_SECOND;
     conns.head_ticks = (uint32_t)cfg->handshake_seconds * TICKS_PER_SECOND;
     conns.message_ticks = (uint32_t)cfg->message_seconds * TICKS_PER_SECOND;
 }

@@ -121,11 +121,11 @@ static int setup(void **state)
         .max_message_bytes = 100000,
         .max_connections = 3,
         .ping_seconds = 1,
-        .dead_seconds = 3,
+        .silence_seconds = 3,
         .handshake_seconds = 1,
         .message_seconds = 2,
-        .outbound_soft_bytes = 100000,
-        .outbound_hard_bytes = 1000000,
+        .send_soft_bytes = 100000,
+        .send_hard_bytes = 1000000,
     };
     memset(body, 'b', 50000);
     relay.body = refbuf_new(slice_of(body, 50000));
