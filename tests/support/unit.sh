@@ -11,11 +11,30 @@ shift
 passed=0
 failed=0
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+services=
+trap 'rm -f "$output"; [ -z "$services" ] || stop_services' EXIT
+
+# The event handler's tests want a PostgreSQL and a Redis. TANDEM_TEST_PG in the environment says that the variables
+# already name some.
+start_services() {
+    services=$(mktemp -d)
+    tests/support/services.sh start "$services" || exit 1
+    . "$services/env"
+    export TANDEM_TEST_PG=1
+}
+
+stop_services() {
+    tests/support/services.sh stop "$services" --now
+    rm -rf "$services"
+}
 
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
+
+if [ -z "${TANDEM_TEST_PG:-}" ] && [[ "$*" == *unit/event-handler/* ]]; then
+    start_services
+fi
 
 for program in "$@"; do
     timeout 120 "$program" >"$output" 2>&1
