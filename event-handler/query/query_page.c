@@ -215,8 +215,7 @@ static enum err visit_searches(struct query_run *run, struct scan_env *env, quer
         err = visit_search(run, s, env, visit, ctx, full);
         if (err || *full)
             return err;
-        s->ended = true;
-        scan_park(s);
+        scan_end(s);
     }
     return err;
 }
@@ -240,7 +239,7 @@ static enum err peek_all(struct query_run *run, struct scan_env *env)
         enum err err;
 
         if (s->remaining == 0 && run->more)
-            s->ended = true; /* nothing left to prove */
+            scan_end(s); /* nothing left to prove */
         if (s->ended || is_search(s))
             continue;
         err = scan_peek(s, env, &row, &have);

@@ -534,3 +534,9 @@ void scan_park(struct scan *s)
     s->shows = false;
     drop_rows(s);
 }
+
+void scan_end(struct scan *s)
+{
+    s->ended = true;
+    scan_park(s);
+}

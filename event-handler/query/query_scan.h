@@ -73,6 +73,8 @@ NODISCARD enum err scan_peek(struct scan *s, struct scan_env *env, struct scan_r
 void scan_pass(struct scan *s);
 /* Drops the rows at hand; the scan goes on behind the last one passed. Also before the memory of s goes. */
 void scan_park(struct scan *s);
+/* Shows nothing any more. */
+void scan_end(struct scan *s);
 
 /* Chooses the driver, asking the database where there is a choice, and plans. */
 NODISCARD enum err scan_plan(struct scan_env *env, const struct filter *f, struct query_plan *out);

@@ -244,7 +244,7 @@ static void search_shape(struct buf *b)
 {
     buf_add_str(b, "SELECT e.seq, e.created_at, e.tie, e.kind, e.size, NULL::text AS event, 0::bigint AS source"
                    " FROM plainto_tsquery('simple', $14::text) AS wanted, event_search s, events e"
-                   " WHERE s.words @@ wanted AND e.seq = s.seq AND " KEYSET("e") " AND " ALIVE);
+                   " WHERE s.words @@ wanted AND e.seq = s.seq AND $7::int IS NOT NULL AND " KEYSET("e") " AND " ALIVE);
     residuals(b);
     buf_add_str(b, " ORDER BY ts_rank(s.words, wanted) DESC, e.created_at DESC, e.tie DESC LIMIT $6::bigint");
 }

@@ -355,7 +355,6 @@ static void ask(enum query_verb verb, const char *json, struct sizes sizes, stru
         buf_init(&page, 64 * MIB);
         if (query_run_page(&run, &ctx, &page, &end) != OK)
             fail_msg("failed: %s", json);
-        assert_true(end || page.len > 0);
         buf_add_slice(out, buf_slice(&page));
         buf_deinit(&page);
     }
