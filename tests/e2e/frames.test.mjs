@@ -141,9 +141,9 @@ describe('RFC 6455', () => {
         }
     });
 
-    it('an announced size over the limit closes with 1009 before the bytes come; so does a sum of fragments', async () => {
+    it('an announced size over the limit closes with 1009 before they come; so does a sum of fragments', async () => {
         const raw = await Raw.open();
-        raw.send(frame(TEXT, '', { announce: 600 * 1024 }));
+        raw.send(frame(TEXT, '[', { announce: 600 * 1024 }));
         assert.equal(await raw.closeCode(), 1009);
         const two = await Raw.open(), part = ' '.repeat(60000);
         for (let i = 0; i < 10; i++) two.send(frame(i ? 0 : TEXT, part, { fin: false }));

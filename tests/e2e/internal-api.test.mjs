@@ -38,11 +38,9 @@ const query = async (request) => {
 
 describe('internal API', () => {
     it('wants the token on /v1, not on health and metrics', async () => {
-        for (const path of ['/v1/feed?after=0', '/v1/query', '/v1/events']) {
-            assert.equal((await fetch(base + path)).status === 401 || (await fetch(base + path, { method: 'POST', body: '{}' })).status === 401, true, path);
-            assert.equal((await call(path, { headers: { Authorization: 'Bearer wrong' } })).status, 401);
-            assert.equal((await call(path, { headers: { Authorization: `Bearer ${TOKEN}x` } })).status, 401);
-        }
+        for (const [method, path] of [['GET', '/v1/feed?after=0'], ['POST', '/v1/query'], ['POST', '/v1/count'], ['POST', '/v1/events']])
+            for (const Authorization of [undefined, 'Bearer wrong', `Bearer ${TOKEN}x`, `Basic ${TOKEN}`, TOKEN])
+                assert.equal((await fetch(base + path, { method, headers: Authorization && { Authorization }, body: method === 'POST' ? '{}' : undefined })).status, 401, `${path} ${Authorization}`);
         for (const path of ['/healthz', '/readyz', '/metrics']) assert.equal((await fetch(base + path)).status, 200, path);
     });
 

@@ -106,8 +106,7 @@ describe('NIP-01 subscriptions', () => {
     it('the seam: events published while the query runs arrive exactly once', async () => {
         const a = new Person();
         const stored = Array.from({ length: 300 }, (_, i) => a.event({ created_at: now() - 400 + i, content: `${i}` }));
-        for (const e of stored) client.send(['EVENT', e]);
-        await client.settle();
+        await client.acceptAll(stored);
         const live = Array.from({ length: 150 }, (_, i) => a.note(`live ${i}`));
         const watchers = await Promise.all(Array.from({ length: 15 }, () => Client.open(stack.url())));
         let published = 0;

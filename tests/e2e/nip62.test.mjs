@@ -62,8 +62,7 @@ describe('NIP-62', () => {
 
     it('a long history goes whole', async () => {
         const a = new Person(), t = now() - 10;
-        for (let i = 0; i < 1500; i++) client.send(['EVENT', a.event({ created_at: t - i, content: word() })]);
-        await client.settle();
+        await client.acceptAll(Array.from({ length: 1500 }, (_, i) => a.event({ created_at: t - i, content: word() })));
         await client.accept(vanish(a, t, 'ALL_RELAYS'));
         assert.equal((await client.count({ authors: [a.pubkey], kinds: [1] })).count, 0);
         assert.equal(await stack.sql(`SELECT count(*) FROM events WHERE pubkey = decode('${a.pubkey}','hex') AND kind = 1`), '0');

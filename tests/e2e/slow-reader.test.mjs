@@ -15,11 +15,7 @@ after(() => stack.stop());
 describe('slow readers', () => {
     it('an answer of many large events waits for its reader in bounded memory and arrives whole', async () => {
         const a = new Person(), n = 600, content = 'x'.repeat(100_000);
-        for (let i = 0; i < n; i++) {
-            client.send(['EVENT', a.event({ created_at: now() - i, content })]);
-            if (i % 50 === 49) await client.settle();
-        }
-        await client.find((m) => m[0] === 'OK', {});
+        await client.acceptAll(Array.from({ length: n }, (_, i) => a.event({ created_at: now() - i, content })), 20);
         const slow = await Client.open(stack.url());
         const before = { front: stack.rssKib('front', 0), handler: stack.rssKib('handler', 0) };
         slow.ws.pause();
@@ -44,10 +40,7 @@ describe('slow readers', () => {
         for (const c of [slow, good]) await c.req('live', { authors: [a.pubkey], limit: 0 });
         slow.ws.pause();
         const n = 200, content = 'y'.repeat(100_000);
-        for (let i = 0; i < n; i++) {
-            client.send(['EVENT', a.event({ created_at: now() - i, content })]);
-            if (i % 20 === 19) await client.settle();
-        }
+        await client.acceptAll(Array.from({ length: n }, (_, i) => a.event({ created_at: now() - i, content })), 4);
         await until(() => good.received('live').length === n, { ms: 30000, what: 'all live events' });
         slow.ws.resume();
         await slow.waitClosed();

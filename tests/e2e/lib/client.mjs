@@ -84,6 +84,11 @@ export class Client {
         return event;
     }
 
+    // Publishes many with some in flight at a time; resolves when each has its OK, and insists on true.
+    async acceptAll(events, inFlight = 64) {
+        for (let i = 0; i < events.length; i += inFlight) await Promise.all(events.slice(i, i + inFlight).map((e) => this.accept(e)));
+    }
+
     // Sends a REQ and resolves to {events, eose, closed} when EOSE or CLOSED has come. The subscription stays open.
     async req(id, ...filters) {
         const from = this.messages.length;

@@ -12,7 +12,8 @@ export class Person {
     }
 
     event(template = {}) {
-        return finalizeEvent({ kind: 1, created_at: now(), tags: [], content: 'hello', ...template }, this.secret);
+        const { id, pubkey, created_at, kind, tags, content, sig } = finalizeEvent({ kind: 1, created_at: now(), tags: [], content: 'hello', ...template }, this.secret);
+        return { id, pubkey, created_at, kind, tags, content, sig }; // without the library's own mark
     }
 
     note(content, template = {}) {
