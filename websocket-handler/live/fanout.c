@@ -43,7 +43,7 @@ void fanout_free(struct fanout *f)
     free(f);
 }
 
-/* ---- one recipient ----------------------------------------------------------------------------------------------- */
+/* ---- one recipient ---- */
 
 static bool parse(struct fanout *f, struct slice json, struct event *ev)
 {
@@ -85,7 +85,7 @@ static bool send_to(const struct subscriber *s, struct refbuf *body)
     return conn_send_shared(s->conn, slice_of(s->prefix, s->prefix_len), body);
 }
 
-/* ---- one event --------------------------------------------------------------------------------------------------- */
+/* ---- one event ---- */
 
 /* True when this id has not been seen lately. */
 static bool is_new_ephemeral(struct fanout *f, const struct event_id *id)
@@ -116,7 +116,8 @@ static void send_to_all(struct fanout *f, struct live_event *e)
     int64_t sent = 0;
 
     for (size_t i = 0; i < n; i++) {
-        /* Sending may end the connection, and with it later targets of its own: they are NULL then. */
+        /* Sending may end the connection, and with it later targets of its own: they are NULL then.
+         */
         if (target[i] && may_see(target[i], e) && body_of(e) && send_to(target[i], e->body))
             sent++;
     }
@@ -139,7 +140,7 @@ void fanout_event(struct fanout *f, uint64_t seq, struct slice json)
     refbuf_unref(e.body);
 }
 
-/* ---- the seam ---------------------------------------------------------------------------------------------------- */
+/* ---- the seam ---- */
 
 /* Events before the hindmost reader are of no use to anybody. */
 static void trim_ring(struct fanout *f)
@@ -197,7 +198,8 @@ void fanout_unregister(struct fanout *f, struct subscriber *s)
 }
 
 /* Sends one entry to s if it is meant for it. False when the connection has ended. */
-static bool replay_entry(struct fanout *f, const struct subscriber *s, const struct ring_entry *entry)
+static bool replay_entry(struct fanout *f, const struct subscriber *s,
+                         const struct ring_entry *entry)
 {
     struct live_event e = {.seq = entry->seq, .body = entry->body};
 

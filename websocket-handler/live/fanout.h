@@ -1,17 +1,24 @@
 #ifndef WEBSOCKET_HANDLER_LIVE_FANOUT_H
 #define WEBSOCKET_HANDLER_LIVE_FANOUT_H
 /*
- * From one live event to every subscription that matches, exactly once, across the seam between stored and live events.
+ * From one live event to every subscription that matches, exactly once, across the seam between
+ * stored and live events.
  *
  * A subscription's way:
  *
- *   fanout_register()      its query starts. It is not in the index; it remembers where the ring stands.
- *   fanout_replay(s, seq)  its query ended with the snapshot seq. The ring's entries since registration are sent, except stored ones up to seq (they were in the
- *                          answer); then it enters the index. Stored events above its snapshot only are delivered, since the feed may lag behind the query.
- *   fanout_unregister()    at any time.
+ *   fanout_register()    its query starts: it remembers where the ring stands, and is not in the
+ *                        index yet
+ *   fanout_replay(seq)   its query ended with the snapshot seq: the ring's entries since then are
+ *                        sent, except stored ones up to seq, which were in the answer; then it
+ *                        enters the index
+ *   fanout_unregister()  at any time
  *
- * The ring is kept only as far back as the oldest registered subscription that has not been replayed, so it is empty while no query runs. Delivery checks
- * expiry and, for private kinds, the recipient's authenticated pubkeys. Loop thread only.
+ * Stored events are delivered to it only above its snapshot, since the feed may lag behind the
+ * query.
+ *
+ * The ring is kept only as far back as the oldest registered subscription that has not been
+ * replayed, so it is empty while no query runs. Delivery checks expiry and, for private kinds, the
+ * recipient's authenticated pubkeys. Loop thread only.
  */
 #include "base/arena.h"
 #include "base/siphash.h"
@@ -23,10 +30,12 @@ enum { EPHEMERAL_MEMORY = 4096 }; /* a power of two */
 struct fanout {
     struct sub_index *index;
     struct ring ring;
-    struct list reading; /* subscriber.reading, by ring_from: the first needs the most of the ring */
-    struct arena arena;  /* the event being looked at */
+    /* subscriber.reading, by ring_from: the first needs the most of the ring. */
+    struct list reading;
+    struct arena arena; /* the event being looked at */
+    /* Ids seen lately: an ephemeral event that is published twice is delivered once. */
     struct siphash_key hash_key;
-    uint64_t ephemeral[EPHEMERAL_MEMORY]; /* ids seen lately: an ephemeral event that is published twice is delivered once */
+    uint64_t ephemeral[EPHEMERAL_MEMORY];
 };
 
 /* NULL without memory. The ring's bounds are given. */
@@ -34,13 +43,15 @@ struct fanout *fanout_new(size_t ring_entries, size_t ring_bytes);
 /* No subscriber may be left. NULL is fine. */
 void fanout_free(struct fanout *f);
 
-/* One event of the feed, in order: canonical JSON, seq 0 for an ephemeral one. May end connections (and their subscriptions). */
+/* One event of the feed, in order: canonical JSON, seq 0 for an ephemeral one. May end connections
+ * (and their subscriptions). */
 void fanout_event(struct fanout *f, uint64_t seq, struct slice json);
 /* The database began its numbering anew: no snapshot means anything any more. */
 void fanout_reset(struct fanout *f);
 
 /* s's delivery part is filled in. False without memory. */
-NODISCARD bool fanout_register(struct fanout *f, struct subscriber *s, const struct filter *filters, size_t n);
+NODISCARD bool fanout_register(struct fanout *f, struct subscriber *s, const struct filter *filters,
+                               size_t n);
 /* The ring position of s becomes the newest: before a catch-up query. */
 void fanout_reposition(struct fanout *f, struct subscriber *s);
 /* Ends registration; harmless when not registered. */
@@ -49,9 +60,10 @@ void fanout_unregister(struct fanout *f, struct subscriber *s);
 enum replay {
     REPLAY_LIVE,      /* all sent, s is live now */
     REPLAY_CONGESTED, /* the connection has enough queued: call again when it has drained */
-    REPLAY_LOST,      /* the ring has lost events since s registered: query those after s->snapshot, then call again */
-    REPLAY_GONE,      /* the connection, and s with it, has ended */
-    REPLAY_NOMEM,     /* s is still registered, but cannot become live */
+    REPLAY_LOST, /* the ring has lost events since s registered: query those after s->snapshot, then
+                    call again */
+    REPLAY_GONE, /* the connection, and s with it, has ended */
+    REPLAY_NOMEM, /* s is still registered, but cannot become live */
 };
 /* snapshot: the seq of the query's answer; a lower one than before is ignored. */
 NODISCARD enum replay fanout_replay(struct fanout *f, struct subscriber *s, uint64_t snapshot);

@@ -10,12 +10,14 @@
 enum {
     RETRY_FIRST_MS = 100,
     RETRY_MOST_MS = 2000,
-    /* How long the database must look older than the cursor before it is believed to be another one: a read replica may lag, a record may be late. */
+    /* How long the database must look older than the cursor before it is believed to be another
+       one: a read replica may lag, a record may be late. */
     RESTARTED_BY_REDIS_MS = 5000,
     RESTARTED_BY_FETCH_MS = 60000,
 };
 
-void feed_init(struct feed *f, const struct feed_ops *ops, const struct feed_times *times, uint64_t now_ms)
+void feed_init(struct feed *f, const struct feed_ops *ops, const struct feed_times *times,
+               uint64_t now_ms)
 {
     *f = (struct feed){.ops = ops,
                        .times = *times,
@@ -41,11 +43,12 @@ void feed_deinit(struct feed *f)
     drop_held(f, f->n_held);
 }
 
-/* ---- applying ---------------------------------------------------------------------------------------------------- */
+/* ---- applying ---- */
 
 enum lines_wanted { STORED = 1, EPHEMERAL = 2 };
 
-/* Hands on the lines of a record: stored ones above the cursor, which follows them. False when a line is malformed; those before it have been handed on. */
+/* Hands on the lines of a record: stored ones above the cursor, which follows them. False when a
+ * line is malformed; those before it have been handed on. */
 static bool hand_on(struct feed *f, struct slice lines, unsigned wanted)
 {
     struct live_line line;
@@ -113,7 +116,7 @@ static void hold(struct feed *f, const struct live_head *head, struct slice line
     f->held_bytes += lines.len;
 }
 
-/* ---- where the database stands ----------------------------------------------------------------------------------- */
+/* ---- where the database stands ---- */
 
 static void restart(struct feed *f, uint64_t now_ms)
 {
@@ -143,7 +146,7 @@ static void heard_position(struct feed *f, uint64_t seq, uint64_t now_ms, uint32
         restart(f, now_ms);
 }
 
-/* ---- input ------------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 bool feed_record(struct feed *f, struct slice record, uint64_t now_ms)
 {
@@ -182,7 +185,7 @@ void feed_redis_down(struct feed *f, uint64_t now_ms)
     f->fetch_ms = now_ms;
 }
 
-/* ---- fetching ---------------------------------------------------------------------------------------------------- */
+/* ---- fetching ---- */
 
 bool feed_is_polling(const struct feed *f, uint64_t now_ms)
 {
@@ -221,7 +224,8 @@ void feed_fetch_failed(struct feed *f, uint64_t now_ms)
     f->retry_ms = f->retry_ms * 2 < RETRY_MOST_MS ? f->retry_ms * 2 : RETRY_MOST_MS;
 }
 
-/* After a fetch that brought something there may be more; after one that did not, though more was announced, the database that answers is behind. */
+/* After a fetch that brought something there may be more; after one that did not, though more was
+ * announced, the database that answers is behind. */
 static void plan_next_fetch(struct feed *f, bool progress, uint64_t now_ms)
 {
     if (progress) {

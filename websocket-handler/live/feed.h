@@ -1,19 +1,24 @@
 #ifndef WEBSOCKET_HANDLER_LIVE_FEED_H
 #define WEBSOCKET_HANDLER_LIVE_FEED_H
 /*
- * The feed's order: which events of which record are handed on, and when to ask the event handler. A pure state machine: it does no I/O and reads no clock.
- * live.c feeds it and does what feed_next() says.
+ * The feed's order: which events of which record are handed on, and when to ask the event handler.
+ * A pure state machine: it does no I/O and reads no clock. live.c feeds it and does what
+ * feed_next() says.
  *
- * Redis is the doorbell, PostgreSQL the truth. Every stored event has a seq; records (wire/live_wire.h) cover ranges (prev, seq]; the cursor is the last seq
- * that has been handed on:
+ * Redis is the doorbell, PostgreSQL the truth. Every stored event has a seq; records
+ * (wire/live_wire.h) cover ranges (prev, seq]; the cursor is the last seq that has been handed on:
  *
  *   prev <= cursor < seq   apply the lines above the cursor, cursor = seq
- *   seq <= cursor          old or doubled: nothing (ephemeral lines have no number and are handed on whenever they come)
- *   prev > cursor          a gap. The record waits in the reorder buffer, since another event handler's record may just be late; after reorder_ms what is
- *                          missing is fetched
+ *   seq <= cursor          old or doubled: nothing
+ *   prev > cursor          a gap: the record waits in the reorder buffer, since another event
+ *                          handler's record may just be late; after reorder_ms what is missing is
+ *                          fetched
  *
- * While Redis is away, or silent for silence_ms, the feed is fetched every poll_ms, so live delivery works without Redis, only later. After each subscription to
- * Redis it is fetched once. Loop thread only; times are monotonic milliseconds.
+ * Ephemeral lines have no number and are handed on whenever they come.
+ *
+ * While Redis is away, or silent for silence_ms, the feed is fetched every poll_ms, so live
+ * delivery works without Redis, only later. After each subscription to Redis it is fetched once.
+ * Loop thread only; times are monotonic milliseconds.
  */
 #include "base/base.h"
 #include "base/slice.h"
@@ -26,7 +31,8 @@ struct feed;
 struct feed_ops {
     /* The next event in order, seq 0 for an ephemeral one. json is borrowed. */
     void (*event)(struct feed *f, uint64_t seq, struct slice json);
-    /* The database's numbering began anew (it was restored from a backup): seqs below the cursor are new events now. */
+    /* The database's numbering began anew (it was restored from a backup): seqs below the cursor
+     * are new events now. */
     void (*restarted)(struct feed *f);
 };
 
@@ -64,7 +70,8 @@ struct feed {
     uint64_t lower_since_ms, lower_seq;
 };
 
-void feed_init(struct feed *f, const struct feed_ops *ops, const struct feed_times *times, uint64_t now_ms);
+void feed_init(struct feed *f, const struct feed_ops *ops, const struct feed_times *times,
+               uint64_t now_ms);
 void feed_deinit(struct feed *f);
 
 /* A record from Redis. False when it is malformed. */
@@ -74,13 +81,15 @@ void feed_redis_up(struct feed *f, uint64_t now_ms);
 void feed_redis_down(struct feed *f, uint64_t now_ms);
 
 struct feed_step {
-    bool fetch;       /* GET /v1/feed?after=<after> now; answer with feed_fetched() or feed_fetch_failed() */
+    /* GET /v1/feed?after=<after> now, and answer with feed_fetched() or feed_fetch_failed(). */
+    bool fetch;
     uint64_t after;
     uint64_t wake_ms; /* otherwise call again then; UINT64_MAX: not before the next input */
 };
 /* What to do next. Call after every input and at wake_ms. */
 struct feed_step feed_next(struct feed *f, uint64_t now_ms);
-/* The body of the fetch that feed_next() asked for. False when it is malformed; it then counts as failed. */
+/* The body of the fetch that feed_next() asked for. False when it is malformed; it then counts as
+ * failed. */
 bool feed_fetched(struct feed *f, struct slice body, uint64_t now_ms);
 void feed_fetch_failed(struct feed *f, uint64_t now_ms);
 

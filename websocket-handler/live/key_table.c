@@ -23,7 +23,8 @@ static size_t probe(const struct key_table *t, uint64_t key)
 
 static bool resize(struct key_table *t, size_t room)
 {
-    struct key_table next = {.slot = calloc(room, sizeof *next.slot), .room = room, .used = t->used};
+    struct key_table next = {
+        .slot = calloc(room, sizeof *next.slot), .room = room, .used = t->used};
 
     if (!next.slot)
         return false;
@@ -59,7 +60,8 @@ void key_table_add(struct key_table *t, struct posting *p)
     slot->head = p;
 }
 
-/* Frees slot i and moves later members of its cluster up, so that no probe meets a hole before its key. */
+/* Frees slot i and moves later members of its cluster up, so that no probe meets a hole before its
+ * key. */
 static void free_slot(struct key_table *t, size_t i)
 {
     size_t mask = t->room - 1;
@@ -91,7 +93,8 @@ void key_table_remove(struct key_table *t, struct posting *p)
     if (p->next)
         return;
     free_slot(t, i);
-    /* Half the memory back after a storm of subscriptions; without memory the large table is as good. */
+    /* Half the memory back after a storm of subscriptions; without memory the large table is as
+     * good. */
     if (t->room > SMALLEST_ROOM && t->used * 8 < t->room)
         (void)!resize(t, t->room / 2);
 }

@@ -1,10 +1,12 @@
 #ifndef WEBSOCKET_HANDLER_LIVE_KEY_TABLE_H
 #define WEBSOCKET_HANDLER_LIVE_KEY_TABLE_H
 /*
- * From a 64-bit key to the list of postings under it. The keys are keyed hashes (siphash), so clients cannot choose them; whoever looks something
- * up must check what it finds, since two values may share a key.
+ * From a 64-bit key to the list of postings under it. The keys are keyed hashes (siphash), so
+ * clients cannot choose them; whoever looks something up must check what it finds, since two values
+ * may share a key.
  *
- * Open addressing with linear probing, 16 bytes a slot, at most 3/4 full; deletion shifts back instead of leaving marks. Loop thread only.
+ * Open addressing with linear probing, 16 bytes a slot, at most 3/4 full; deletion shifts back
+ * instead of leaving marks. Loop thread only.
  */
 #include "base/base.h"
 

@@ -38,7 +38,7 @@ struct live {
 
 static void drive(struct live *live);
 
-/* ---- what the feed says ------------------------------------------------------------------------------------------ */
+/* ---- what the feed says ---- */
 
 static void on_event(struct feed *feed, uint64_t seq, struct slice json)
 {
@@ -57,7 +57,7 @@ static void on_restarted(struct feed *feed)
 
 static const struct feed_ops feed_ops = {.event = on_event, .restarted = on_restarted};
 
-/* ---- fetching ---------------------------------------------------------------------------------------------------- */
+/* ---- fetching ---- */
 
 static void log_bad(struct live *live, const char *what)
 {
@@ -127,7 +127,7 @@ static void drive(struct live *live)
     metric_set(M_FEED_POLLING, 0, feed_is_polling(&live->feed, now));
 }
 
-/* ---- what Redis says --------------------------------------------------------------------------------------------- */
+/* ---- what Redis says ---- */
 
 static void on_redis_up(struct live *live)
 {
@@ -151,7 +151,7 @@ static void on_redis_message(struct live *live, struct slice payload)
 static const struct redis_sub_ops redis_ops = {
     .up = on_redis_up, .message = on_redis_message, .down = on_redis_down};
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handler_client *client)
 {

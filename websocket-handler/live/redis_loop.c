@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* Outlives its context: hiredis frees that whenever it likes, the poll handle only in its close callback. */
+/* Outlives its context: hiredis frees that whenever it likes, the poll handle only in its close
+ * callback. */
 struct redis_watch {
     uv_poll_t poll;
     redisAsyncContext *ac; /* NULL once hiredis has let go */

@@ -39,7 +39,7 @@ struct redis_sub {
 
 static void on_timer(uv_timer_t *timer);
 
-/* ---- leaving a state --------------------------------------------------------------------------------------------- */
+/* ---- leaving a state ---- */
 
 static void wait_and_retry(struct redis_sub *rs)
 {
@@ -59,9 +59,10 @@ static void log_loss(struct redis_sub *rs, const char *why)
     char quoted[160];
 
     if (log_gate_open(&rs->gate, LOG_EVERY_MS, &suppressed))
-        log_warn("redis", "Redis is not available, live delivery polls", "host=%s port=%u why=%s suppressed=%u",
-                 rs->options.host, (unsigned)rs->options.port,
-                 log_quote(why, strlen(why), quoted, sizeof quoted), (unsigned)suppressed);
+        log_warn("redis", "Redis is not available, live delivery polls",
+                 "host=%s port=%u why=%s suppressed=%u", rs->options.host,
+                 (unsigned)rs->options.port, log_quote(why, strlen(why), quoted, sizeof quoted),
+                 (unsigned)suppressed);
 }
 
 /* Lets go of the context. hiredis still runs its callbacks; without data they do nothing. */
@@ -83,7 +84,7 @@ static void fail(struct redis_sub *rs, const char *why)
     wait_and_retry(rs);
 }
 
-/* ---- hiredis callbacks ------------------------------------------------------------------------------------------- */
+/* ---- hiredis callbacks ---- */
 
 static void on_auth(redisAsyncContext *ac, void *reply, void *data)
 {
@@ -109,7 +110,8 @@ static void subscribed(struct redis_sub *rs)
     rs->ops->up(rs->owner);
 }
 
-/* A reply of the subscription: ["subscribe", channel, n] once, then ["message", channel, payload]. */
+/* A reply of the subscription: ["subscribe", channel, n] once, then ["message", channel, payload].
+ */
 static void on_push(redisAsyncContext *ac, void *reply, void *data)
 {
     struct redis_sub *rs = ac->data;
@@ -155,7 +157,7 @@ static void on_disconnect(const redisAsyncContext *ac, int status)
     wait_and_retry(rs);
 }
 
-/* ---- connecting -------------------------------------------------------------------------------------------------- */
+/* ---- connecting ---- */
 
 static void connect_to(struct redis_sub *rs, const char *address)
 {
@@ -191,9 +193,11 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *foun
 
     rs->resolving = false;
     if (found && found->ai_family == AF_INET6)
-        uv_ip6_name((const struct sockaddr_in6 *)(const void *)found->ai_addr, address, sizeof address);
+        uv_ip6_name((const struct sockaddr_in6 *)(const void *)found->ai_addr, address,
+                    sizeof address);
     else if (found)
-        uv_ip4_name((const struct sockaddr_in *)(const void *)found->ai_addr, address, sizeof address);
+        uv_ip4_name((const struct sockaddr_in *)(const void *)found->ai_addr, address,
+                    sizeof address);
     uv_freeaddrinfo(found);
     if (rs->state == STOPPED)
         free_when_closed(rs);
@@ -246,10 +250,10 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-struct redis_sub *redis_sub_start(uv_loop_t *loop, const struct redis_sub_options *options, const struct redis_sub_ops *ops,
-                                  struct live *owner)
+struct redis_sub *redis_sub_start(uv_loop_t *loop, const struct redis_sub_options *options,
+                                  const struct redis_sub_ops *ops, struct live *owner)
 {
     struct redis_sub *rs = calloc(1, sizeof *rs);
 

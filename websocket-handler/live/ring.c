@@ -98,7 +98,7 @@ void ring_push(struct ring *r, uint64_t seq, const struct event *ev, struct refb
     r->bytes += body->len;
 }
 
-/* ---- deletions --------------------------------------------------------------------------------------------------- */
+/* ---- deletions ---- */
 
 static struct slice pubkey_hex(const struct pubkey *pk, char out[64])
 {
@@ -146,7 +146,8 @@ static bool has_key(const struct event_id *keys, size_t n, const struct event_id
     return n > 0 && bsearch(key, keys, n, sizeof *keys, compare_keys) != NULL;
 }
 
-/* Reads "kind:pubkey:d" into the address hash; false when malformed, of another author or not of a replaced kind. */
+/* Reads "kind:pubkey:d" into the address hash; false when malformed, of another author or not of a
+ * replaced kind. */
 static bool read_address(struct slice value, struct slice author_hex, const struct pubkey *author,
                          struct event_id *out)
 {
@@ -218,7 +219,8 @@ static bool names_address(const struct delete_targets *t, const struct ring_entr
     return found;
 }
 
-/* NIP-09: events of the same author by id, versions up to the deletion by address; gift wraps also by their recipient (NIP-59). */
+/* NIP-09: events of the same author by id, versions up to the deletion by address; gift wraps also
+ * by their recipient (NIP-59). */
 static void apply_delete(struct ring *r, const struct event *ev, struct slice hex)
 {
     struct delete_targets t = {.id = calloc(ev->n_tags + 1u, sizeof *t.id),

@@ -13,8 +13,8 @@ struct filter_link {
     struct live_filter *filter;
 };
 
-/* One distinct filter. postings[0] is its identity (the hash of its canonical bytes), by which an equal filter finds it; the others are the keys that events
- * look up. */
+/* One distinct filter. postings[0] is its identity (the hash of its canonical bytes), by which an
+ * equal filter finds it; the others are the keys that events look up. */
 struct live_filter {
     struct list subscribers; /* filter_link.node */
     struct filter *filter;   /* without limit */
@@ -24,8 +24,17 @@ struct live_filter {
     struct posting postings[];
 };
 
-/* What a key stands for. Each has its own salt, and so has each tag letter (KEY_TAG + its place in a-zA-Z). */
-enum key_type { KEY_IDENTITY, KEY_ANY, KEY_ID, KEY_AUTHOR, KEY_KIND, KEY_TAG, KEY_TYPES = KEY_TAG + 52 };
+/* What a key stands for. Each has its own salt, and so has each tag letter (KEY_TAG + its place in
+ * a-zA-Z). */
+enum key_type {
+    KEY_IDENTITY,
+    KEY_ANY,
+    KEY_ID,
+    KEY_AUTHOR,
+    KEY_KIND,
+    KEY_TAG,
+    KEY_TYPES = KEY_TAG + 52
+};
 
 enum { CANONICAL_CAP = 64 * 1024 * 1024 };
 
@@ -72,7 +81,7 @@ struct sub_index_size sub_index_size(const struct sub_index *ix)
     return (struct sub_index_size){ix->n_active, ix->n_filters, ix->keys.used};
 }
 
-/* ---- keys -------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static uint64_t key_of(const struct sub_index *ix, unsigned type, const void *bytes, size_t n)
 {
@@ -109,7 +118,8 @@ static struct key_list rarest_list(const struct filter *f)
     return best;
 }
 
-static uint64_t list_key(const struct sub_index *ix, const struct filter *f, const struct key_list *list, uint32_t i)
+static uint64_t list_key(const struct sub_index *ix, const struct filter *f,
+                         const struct key_list *list, uint32_t i)
 {
     switch (list->type) {
     case KEY_ANY:
@@ -125,7 +135,7 @@ static uint64_t list_key(const struct sub_index *ix, const struct filter *f, con
     }
 }
 
-/* ---- filters ----------------------------------------------------------------------------------------------------- */
+/* ---- filters ---- */
 
 /* An equal filter that is already here, or NULL. canonical holds the bytes of the wanted one. */
 static struct live_filter *find_equal(struct sub_index *ix, uint64_t identity)
@@ -141,7 +151,8 @@ static struct live_filter *find_equal(struct sub_index *ix, uint64_t identity)
     return NULL;
 }
 
-static struct live_filter *filter_enter(struct sub_index *ix, const struct filter *f, uint64_t identity)
+static struct live_filter *filter_enter(struct sub_index *ix, const struct filter *f,
+                                        uint64_t identity)
 {
     struct key_list list = rarest_list(f);
     uint32_t n = 1 + list.n;
@@ -207,9 +218,10 @@ static void filter_unref(struct sub_index *ix, struct live_filter *lf)
 static size_t filter_bytes(const struct live_filter *lf)
 {
     const struct filter *f = lf->filter;
-    size_t n = sizeof *lf + lf->n_postings * (sizeof lf->postings[0] + 2 * sizeof(struct key_slot)) + sizeof *f +
-               f->n_ids * sizeof *f->ids + f->n_authors * sizeof *f->authors + f->n_kinds * sizeof *f->kinds +
-               f->search.len;
+    size_t n = sizeof *lf +
+               lf->n_postings * (sizeof lf->postings[0] + 2 * sizeof(struct key_slot)) + sizeof *f +
+               f->n_ids * sizeof *f->ids + f->n_authors * sizeof *f->authors +
+               f->n_kinds * sizeof *f->kinds + f->search.len;
 
     for (uint32_t i = 0; i < f->n_tags; i++) {
         n += sizeof f->tags[i] + f->tags[i].n * sizeof *f->tags[i].value;
@@ -219,7 +231,7 @@ static size_t filter_bytes(const struct live_filter *lf)
     return n;
 }
 
-/* ---- subscribers ------------------------------------------------------------------------------------------------- */
+/* ---- subscribers ---- */
 
 /* Room for every active subscriber, and one more, in the result of a match. */
 static bool reserve_target(struct sub_index *ix)
@@ -239,7 +251,8 @@ static bool reserve_target(struct sub_index *ix)
     return true;
 }
 
-bool sub_index_hold(struct sub_index *ix, struct subscriber *s, const struct filter *filters, size_t n)
+bool sub_index_hold(struct sub_index *ix, struct subscriber *s, const struct filter *filters,
+                    size_t n)
 {
     size_t bytes = 0;
 
@@ -317,11 +330,12 @@ void sub_index_forget_snapshots(struct sub_index *ix)
 {
     for (size_t i = 0; i < ix->keys.room; i++)
         for (struct posting *p = ix->keys.slot[i].head; p; p = p->next)
-            for (struct list *l = p->filter->subscribers.next; l != &p->filter->subscribers; l = l->next)
+            for (struct list *l = p->filter->subscribers.next; l != &p->filter->subscribers;
+                 l = l->next)
                 container_of(l, struct filter_link, node)->subscriber->snapshot = 0;
 }
 
-/* ---- matching ---------------------------------------------------------------------------------------------------- */
+/* ---- matching ---- */
 
 static void collect(struct sub_index *ix, const struct live_filter *lf)
 {
@@ -368,7 +382,8 @@ size_t sub_index_match(struct sub_index *ix, const struct event *ev, struct subs
         const struct tag *t = &ev->tag[i];
 
         if (tag_is_indexed(t) && ix->posted[tag_type(t->item[0].ptr[0])])
-            match_key(ix, ev, key_of(ix, tag_type(t->item[0].ptr[0]), t->item[1].ptr, t->item[1].len));
+            match_key(ix, ev,
+                      key_of(ix, tag_type(t->item[0].ptr[0]), t->item[1].ptr, t->item[1].len));
     }
     return ix->n_target;
 }

@@ -1,8 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_LIVE_SUBSCRIBER_H
 #define WEBSOCKET_HANDLER_LIVE_SUBSCRIBER_H
 /*
- * One subscription as live delivery sees it. Embedded in the session's struct subscription, which fills in the delivery part and never outlives its
- * connection. Loop thread only.
+ * One subscription as live delivery sees it. Embedded in the session's struct subscription, which
+ * fills in the delivery part and never outlives its connection. Loop thread only.
  */
 #include "base/list.h"
 #include "nostr/filter.h"
@@ -24,7 +24,8 @@ struct subscriber {
     uint32_t prefix_len;
     uint64_t snapshot; /* stored events up to this seq have been sent or were no match */
 
-    /* The seam (fanout.h): while linked, ring entries from ring_pos on are still to be looked at. */
+    /* The seam (fanout.h): while linked, ring entries from ring_pos on are still to be looked at.
+     */
     uint64_t ring_from; /* where ring_pos began; what fanout.reading is ordered by */
     uint64_t ring_pos;
     struct list reading;

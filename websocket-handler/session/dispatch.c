@@ -1,5 +1,6 @@
 /*
- * One text message in, one verb handler called. Whatever is no message of ours gets at most one NOTICE; the connection stays.
+ * One text message in, one verb handler called. Whatever is no message of ours gets at most one
+ * NOTICE; the connection stays.
  */
 #include "metrics.h"
 #include "session/reply.h"

@@ -1,6 +1,7 @@
 /*
- * AUTH (NIP-42). Cheap checks first; a signature is verified only for an event that answers this connection's challenge, and wrong ones are counted, so that nobody can
- * keep the loop busy with cryptography. Every answer is an OK; a failure takes nothing away.
+ * AUTH (NIP-42). Cheap checks first; a signature is verified only for an event that answers this
+ * connection's challenge, and wrong ones are counted, so that nobody can keep the loop busy with
+ * cryptography. Every answer is an OK; a failure takes nothing away.
  */
 #include <stdlib.h>
 
@@ -35,7 +36,8 @@ static bool is_our_url(const struct session *s, struct slice value)
     return relay_url_in_list(value, *domain ? slice_str(domain) : session_host(s));
 }
 
-static bool any_tag(const struct session *s, const struct event *ev, struct slice name, tag_test *test)
+static bool any_tag(const struct session *s, const struct event *ev, struct slice name,
+                    tag_test *test)
 {
     for (uint32_t i = 0; i < ev->n_tags; i++)
         if (ev->tag[i].n >= 2 && slice_eq(ev->tag[i].item[0], name) && test(s, ev->tag[i].item[1]))

@@ -1,6 +1,6 @@
 /* CLOSE (NIP-01): ends a subscription without a word; one that is not there is no mistake. */
-#include "json/jwrite.h"
 #include "session/session_internal.h"
+#include "json/jwrite.h"
 
 void on_close(struct session *s, const struct client_message *msg)
 {

@@ -81,7 +81,8 @@ void on_count(struct session *s, const struct client_message *msg)
         return;
     id_json = buf_slice(&s->shared->id_json);
     if (s->n_counts >= MAX_COUNTS) {
-        (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED, "too many counts at a time, the limit is 20");
+        (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED,
+                            "too many counts at a time, the limit is 20");
         return;
     }
     if (!session_take_filters(s, msg, &filters, &n))
@@ -100,7 +101,8 @@ void on_count(struct session *s, const struct client_message *msg)
         (void)!reply_closed(s, id_json, VERDICT_ERROR, "out of memory, please try again");
         return;
     }
-    call->query = query_start(s->shared->env.upstream->queries, &s->lane, QUERY_COUNT, &body, &call->sink);
+    call->query =
+        query_start(s->shared->env.upstream->queries, &s->lane, QUERY_COUNT, &body, &call->sink);
     if (!call->query)
         on_failed(&call->sink, "the relay is busy, please try again");
 }

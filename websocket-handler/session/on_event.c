@@ -1,9 +1,8 @@
 /*
- * EVENT (NIP-01): what is malformed is answered here; the rest goes to the event handler, whose verdict comes back as OK. A client with much unanswered is not read from
- * until some of it is.
+ * EVENT (NIP-01): what is malformed is answered here; the rest goes to the event handler, whose
+ * verdict comes back as OK. A client with much unanswered is not read from until some of it is.
  */
 #include "config.h"
-#include "json/jread.h"
 #include "live/live.h"
 #include "metrics.h"
 #include "nostr/kind.h"
@@ -11,6 +10,7 @@
 #include "session/session_internal.h"
 #include "upstream/batcher.h"
 #include "upstream/upstream.h"
+#include "json/jread.h"
 
 enum { MAX_ID_ECHOED = 128 };
 
@@ -65,8 +65,9 @@ static const char *forbidden_kind(int kind)
 
 static void pause_if_full(struct session *s)
 {
-    if (s->reading_paused || (s->pending_events < (uint32_t)s->shared->env.cfg->max_pending_events &&
-                              s->pending_bytes < MAX_PENDING_BYTES))
+    if (s->reading_paused ||
+        (s->pending_events < (uint32_t)s->shared->env.cfg->max_pending_events &&
+         s->pending_bytes < MAX_PENDING_BYTES))
         return;
     s->reading_paused = true;
     metric_add(M_READING_PAUSED, 0, 1);
@@ -75,7 +76,8 @@ static void pause_if_full(struct session *s)
 
 static void resume_if_free(struct session *s)
 {
-    if (!s->reading_paused || s->pending_events > (uint32_t)s->shared->env.cfg->max_pending_events / 2 ||
+    if (!s->reading_paused ||
+        s->pending_events > (uint32_t)s->shared->env.cfg->max_pending_events / 2 ||
         s->pending_bytes > MAX_PENDING_BYTES / 2)
         return;
     s->reading_paused = false;
@@ -89,7 +91,8 @@ void on_event(struct session *s, const struct client_message *msg)
     const char *error;
     bool has_id;
 
-    if (!event_parse(msg->body, &s->shared->event_limits, &s->shared->arena, &ev, &has_id, &error)) {
+    if (!event_parse(msg->body, &s->shared->event_limits, &s->shared->arena, &ev, &has_id,
+                     &error)) {
         refuse_malformed(s, msg->body, error);
         return;
     }
@@ -129,7 +132,8 @@ static void remember_seq(struct session *s, uint64_t seq)
     s->epoch = epoch;
 }
 
-void session_on_verdict(const struct batch_sender *sender, const struct ingest_verdict *verdict, const char *sentence)
+void session_on_verdict(const struct batch_sender *sender, const struct ingest_verdict *verdict,
+                        const char *sentence)
 {
     struct conn *c = conn_lookup(sender->conn);
     struct session *s = c ? conn_session(c) : NULL;
@@ -144,6 +148,7 @@ void session_on_verdict(const struct batch_sender *sender, const struct ingest_v
     s->pending_bytes -= sender->bytes;
     if (verdict)
         remember_seq(s, verdict->seq);
-    if (verdict ? reply_ok_verdict(s, verdict->ok) : reply_ok_id(s, &sender->id, VERDICT_ERROR, sentence))
+    if (verdict ? reply_ok_verdict(s, verdict->ok)
+                : reply_ok_id(s, &sender->id, VERDICT_ERROR, sentence))
         resume_if_free(s);
 }

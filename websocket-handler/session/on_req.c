@@ -1,13 +1,14 @@
 /*
- * REQ (NIP-01): checks, then a subscription (subs.h). A REQ with the id of an open subscription takes its place without a word, also when it is refused: what the client
- * knows by this id is then closed.
+ * REQ (NIP-01): checks, then a subscription (subs.h). A REQ with the id of an open subscription
+ * takes its place without a word, also when it is refused: what the client knows by this id is then
+ * closed.
  */
 #include <stdio.h>
 
 #include "config.h"
-#include "json/jwrite.h"
 #include "session/reply.h"
 #include "session/session_internal.h"
+#include "json/jwrite.h"
 
 static bool refuse(struct session *s, enum verdict v, const char *sentence)
 {
@@ -30,8 +31,10 @@ bool session_take_id(struct session *s, const struct client_message *msg)
     return true;
 }
 
-/* Reads the filters behind the id. The closing bracket of the message follows msg->body, so the reader sees the rest of an array. */
-static bool parse_filters(struct session *s, const struct client_message *msg, struct filter **filters, size_t *n)
+/* Reads the filters behind the id. The closing bracket of the message follows msg->body, so the
+ * reader sees the rest of an array. */
+static bool parse_filters(struct session *s, const struct client_message *msg,
+                          struct filter **filters, size_t *n)
 {
     size_t max = (size_t)s->shared->env.cfg->shared.max_filters;
     struct arena *arena = &s->shared->arena;
@@ -49,7 +52,8 @@ static bool parse_filters(struct session *s, const struct client_message *msg, s
             snprintf(sentence, sizeof sentence, "too many filters, the limit is %zu", max);
             return refuse(s, VERDICT_INVALID, sentence);
         }
-        if (!filter_parse(&r, &s->shared->filter_limits, arena, &(*filters)[*n], &error, &unsupported))
+        if (!filter_parse(&r, &s->shared->filter_limits, arena, &(*filters)[*n], &error,
+                          &unsupported))
             return refuse(s, unsupported ? VERDICT_UNSUPPORTED : VERDICT_INVALID, error);
         ++*n;
     }
@@ -69,14 +73,16 @@ static bool needs_auth(const struct session *s, const struct filter *filters, si
     return true;
 }
 
-bool session_take_filters(struct session *s, const struct client_message *msg, struct filter **filters, size_t *n)
+bool session_take_filters(struct session *s, const struct client_message *msg,
+                          struct filter **filters, size_t *n)
 {
     if (msg->body.len == 0)
         return refuse(s, VERDICT_INVALID, "at least one filter is needed");
     if (!parse_filters(s, msg, filters, n))
         return false;
     if (needs_auth(s, *filters, *n))
-        return refuse(s, VERDICT_AUTH_REQUIRED, "private messages are only served to their parties");
+        return refuse(s, VERDICT_AUTH_REQUIRED,
+                      "private messages are only served to their parties");
     return true;
 }
 

@@ -1,9 +1,9 @@
 #include "session/reply.h"
 
 #include "base/hex.h"
-#include "json/jwrite.h"
 #include "metrics.h"
 #include "session/session_internal.h"
+#include "json/jwrite.h"
 
 /* Where a message that is not sent in parts is put together. */
 static struct buf *begin(struct session *s, const char *text)
@@ -91,7 +91,8 @@ bool reply_closed(struct session *s, struct slice id_json, enum verdict v, const
     else if (v == VERDICT_AUTH_REQUIRED || v == VERDICT_RESTRICTED)
         metric_add(M_CLOSED_SENT, CLOSED_METRIC_AUTH, 1);
     else
-        metric_add(M_CLOSED_SENT, v == VERDICT_ERROR ? CLOSED_METRIC_ERROR : CLOSED_METRIC_INVALID, 1);
+        metric_add(M_CLOSED_SENT, v == VERDICT_ERROR ? CLOSED_METRIC_ERROR : CLOSED_METRIC_INVALID,
+                   1);
     return send_out(s);
 }
 

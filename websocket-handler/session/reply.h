@@ -1,8 +1,9 @@
 #ifndef WEBSOCKET_HANDLER_SESSION_REPLY_H
 #define WEBSOCKET_HANDLER_SESSION_REPLY_H
 /*
- * The only writer of relay messages (NIP-01, 42, 45, 67). Each function queues one message and returns false when the connection is ending; the session must then
- * not be used any more. id_json: a subscription or query id as JSON, quotes included. Loop thread only.
+ * The only writer of relay messages (NIP-01, 42, 45, 67). Each function queues one message and
+ * returns false when the connection is ending; the session must then not be used any more. id_json:
+ * a subscription or query id as JSON, quotes included. Loop thread only.
  */
 #include "base/slice.h"
 #include "nostr/event.h"
@@ -12,7 +13,8 @@ struct session;
 
 /* ["OK","<id>",true|false,"<prefix>: <sentence>"] ; id is echoed as it came. */
 bool reply_ok(struct session *s, struct slice id, enum verdict v, const char *sentence);
-bool reply_ok_id(struct session *s, const struct event_id *id, enum verdict v, const char *sentence);
+bool reply_ok_id(struct session *s, const struct event_id *id, enum verdict v,
+                 const char *sentence);
 /* ["OK", and the event handler's words: ["<id>",true,""] */
 bool reply_ok_verdict(struct session *s, struct slice verdict);
 /* prefix is ["EVENT","<id>", and row {event}] */

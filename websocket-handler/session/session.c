@@ -15,7 +15,8 @@
 /* The connection layer calls without a context; this is set once before it may. */
 static struct session_shared *shared;
 
-/* A message of n bytes needs a few times that once parsed: tags are slices of 16 bytes, the shortest of which takes 3 bytes of text. */
+/* A message of n bytes needs a few times that once parsed: tags are slices of 16 bytes, the
+ * shortest of which takes 3 bytes of text. */
 static size_t arena_cap(const struct config *cfg)
 {
     return 64 * KIB + 16 * (size_t)cfg->max_message_bytes;
@@ -30,9 +31,10 @@ void session_setup(const struct session_env *env)
     if (!shared)
         abort();
     shared->env = *env;
-    shared->event_limits = (struct event_limits){.max_event_bytes = (size_t)cfg->max_event_bytes,
-                                                 .max_tags = (size_t)cfg->max_event_tags,
-                                                 .max_content_chars = (size_t)cfg->max_content_length};
+    shared->event_limits =
+        (struct event_limits){.max_event_bytes = (size_t)cfg->max_event_bytes,
+                              .max_tags = (size_t)cfg->max_event_tags,
+                              .max_content_chars = (size_t)cfg->max_content_length};
     shared->filter_limits = (struct filter_limits){.max_values = (size_t)cfg->max_filter_values,
                                                    .max_search_bytes = 1024};
     arena_init(&shared->arena, arena_cap(env->cfg));

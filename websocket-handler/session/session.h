@@ -1,8 +1,9 @@
 #ifndef WEBSOCKET_HANDLER_SESSION_SESSION_H
 #define WEBSOCKET_HANDLER_SESSION_SESSION_H
 /*
- * One Nostr conversation on one connection: challenge, authenticated pubkeys, subscriptions, budgets. The connection layer (conn/conn.h) calls
- * it through session_conn_ops; it answers through reply.h. Loop thread only.
+ * One Nostr conversation on one connection: challenge, authenticated pubkeys, subscriptions,
+ * budgets. The connection layer (conn/conn.h) calls it through session_conn_ops; it answers through
+ * reply.h. Loop thread only.
  *
  * Start:  session_setup(&env); conn_set_ops(&session_conn_ops);
  */

@@ -14,10 +14,12 @@
 
 enum {
     CHALLENGE_BYTES = 16,
-    MAX_AUTH_FAILURES = 32, /* signatures that were checked and wrong; after these none is checked any more */
-    MAX_COUNTS = 20,        /* of one connection at a time */
-    MAX_PENDING_BYTES = 4 * 1024 * 1024,    /* of EVENTs without an OK: the client is not read from above this */
-    MAX_FILTER_BYTES = 16 * 1024 * 1024,    /* of all subscriptions of one connection */
+    MAX_AUTH_FAILURES =
+        32, /* signatures that were checked and wrong; after these none is checked any more */
+    MAX_COUNTS = 20, /* of one connection at a time */
+    MAX_PENDING_BYTES =
+        4 * 1024 * 1024, /* of EVENTs without an OK: the client is not read from above this */
+    MAX_FILTER_BYTES = 16 * 1024 * 1024, /* of all subscriptions of one connection */
     MAX_SUB_ID_CHARS = 64,
     MAX_ECHO_BYTES = 1024, /* a longer subscription id is refused without naming it */
 };
@@ -71,16 +73,20 @@ void session_dispatch(struct session *s, struct slice text);
 /* on_event.c: the event handler's answer, see batcher.h. */
 struct batch_sender;
 struct ingest_verdict;
-void session_on_verdict(const struct batch_sender *sender, const struct ingest_verdict *verdict, const char *sentence);
+void session_on_verdict(const struct batch_sender *sender, const struct ingest_verdict *verdict,
+                        const char *sentence);
 /* on_count.c: cancels what runs. */
 void session_cancel_counts(struct session *s);
 
 /* on_req.c, for REQ and COUNT: checks the id and leaves it in shared->id_json. False: answered. */
 NODISCARD bool session_take_id(struct session *s, const struct client_message *msg);
-/* The filters of a REQ or COUNT, in the shared arena; also refuses what an unauthenticated client may not ask. False: answered with CLOSED. */
-NODISCARD bool session_take_filters(struct session *s, const struct client_message *msg, struct filter **filters, size_t *n);
+/* The filters of a REQ or COUNT, in the shared arena; also refuses what an unauthenticated client
+ * may not ask. False: answered with CLOSED. */
+NODISCARD bool session_take_filters(struct session *s, const struct client_message *msg,
+                                    struct filter **filters, size_t *n);
 
-/* The text of the member "id" of a malformed event if it is a short string, so that OK can name it. */
+/* The text of the member "id" of a malformed event if it is a short string, so that OK can name it.
+ */
 bool event_id_text(struct slice object, struct arena *arena, struct slice *id);
 
 #endif

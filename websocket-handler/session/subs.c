@@ -27,7 +27,7 @@ struct slice sub_id_json(const struct subscription *sub)
     return slice_of(sub->prefix + EVENT_HEAD_LEN, sub->live.prefix_len - EVENT_HEAD_LEN - 1);
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 /* FNV-1a. A client that finds collisions slows down its own look-ups. */
 static uint32_t hash_of(struct slice id_json)
@@ -82,7 +82,7 @@ static void leave_slot(struct subs *subs, struct subscription *sub)
     metric_add(M_SUBSCRIPTIONS, 0, -1);
 }
 
-/* ---- ending ------------------------------------------------------------------------------------------------------ */
+/* ---- ending ---- */
 
 void subs_close(struct subscription *sub)
 {
@@ -108,7 +108,7 @@ static void close_with_error(struct subscription *sub, const char *sentence)
     subs_close(sub);
 }
 
-/* ---- queries ----------------------------------------------------------------------------------------------------- */
+/* ---- queries ---- */
 
 /* Sends the query for sub. False when it could not, and sub has been closed. */
 static bool start_query(struct subscription *sub, struct query_request *req)
@@ -121,21 +121,25 @@ static bool start_query(struct subscription *sub, struct query_request *req)
     req->min_seq = session_min_seq(s);
     buf_init(&body, 64 * MIB);
     query_request_write(&body, req);
-    sub->query = query_start(s->shared->env.upstream->queries, &s->lane, QUERY_ROWS, &body, &sub->sink);
+    sub->query =
+        query_start(s->shared->env.upstream->queries, &s->lane, QUERY_ROWS, &body, &sub->sink);
     if (sub->query)
         return true;
     close_with_error(sub, "the relay is busy, please try again");
     return false;
 }
 
-/* The ring has lost events that sub has not seen: asks the database for those after its snapshot. */
+/* The ring has lost events that sub has not seen: asks the database for those after its snapshot.
+ */
 static void catch_up(struct subscription *sub)
 {
     uint32_t n = sub->live.n_links;
     struct filter *filters = calloc(n ? n : 1, sizeof *filters);
-    struct query_request req = {.filters = filters, .n_filters = n, .after = sub->live.snapshot, .has_after = true};
+    struct query_request req = {
+        .filters = filters, .n_filters = n, .after = sub->live.snapshot, .has_after = true};
 
-    /* Without a snapshot there is nothing to go on from, and all that is stored would be sent again. */
+    /* Without a snapshot there is nothing to go on from, and all that is stored would be sent
+     * again. */
     if (!filters || sub->live.snapshot == 0) {
         free(filters);
         close_with_error(sub, "the subscription fell behind, please subscribe again");
@@ -206,12 +210,13 @@ static void on_failed(struct query_sink *sink, const char *sentence)
 
 static const struct query_sink_ops sink_ops = {.row = on_row, .end = on_end, .failed = on_failed};
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* What a filter asks of the database. */
 enum stored { STORED_NONE, STORED_UNWANTED, STORED_WANTED };
 
-/* NONE: nothing stored can match it, as it matches nothing at all or ephemeral kinds only. UNWANTED: limit 0. */
+/* NONE: nothing stored can match it, as it matches nothing at all or ephemeral kinds only.
+ * UNWANTED: limit 0. */
 static enum stored stored_part(const struct filter *f)
 {
     bool ephemeral = (f->has & FILTER_KINDS) != 0;
@@ -256,7 +261,8 @@ static struct subscription *sub_new(struct session *s, struct slice id_json)
 }
 
 /* A subscription in the table and registered with the fan-out; NULL without memory. */
-static struct subscription *sub_enter(struct session *s, struct slice id_json, const struct filter *filters, size_t n)
+static struct subscription *sub_enter(struct session *s, struct slice id_json,
+                                      const struct filter *filters, size_t n)
 {
     struct subscription *sub = sub_new(s, id_json);
 
@@ -297,7 +303,8 @@ void subs_open(struct session *s, struct slice id_json, const struct filter *fil
         return;
     }
     if (s->subs.bytes > MAX_FILTER_BYTES) {
-        (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED, "too many filter values on this connection, close some subscriptions");
+        (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED,
+                            "too many filter values on this connection, close some subscriptions");
         subs_close(sub);
     } else if (wanted != STORED_WANTED) {
         skip_query(sub, wanted);
@@ -307,13 +314,14 @@ void subs_open(struct session *s, struct slice id_json, const struct filter *fil
     }
 }
 
-/* ---- going on ---------------------------------------------------------------------------------------------------- */
+/* ---- going on ---- */
 
 void subs_drained(struct session *s)
 {
     struct conn_handle self = conn_handle_of(s->conn);
 
-    /* Backwards, since one that ends on the way is replaced by the last of the table, which has had its turn. */
+    /* Backwards, since one that ends on the way is replaced by the last of the table, which has had
+     * its turn. */
     for (uint32_t i = s->subs.n; i-- > 0 && !conn_is_congested(s->conn);) {
         struct subscription *sub = s->subs.slot[i].sub;
 

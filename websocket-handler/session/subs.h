@@ -1,15 +1,17 @@
 #ifndef WEBSOCKET_HANDLER_SESSION_SUBS_H
 #define WEBSOCKET_HANDLER_SESSION_SUBS_H
 /*
- * The subscriptions of one session (NIP-01). Each goes its way without a gap or a double between stored and live events:
+ * The subscriptions of one session (NIP-01). Each goes its way without a gap or a double between
+ * stored and live events:
  *
  *   QUERYING --end of the answer, EOSE--> REPLAYING --> LIVE
  *                                          |   ^
  *              the ring has lost events    v   |  end of the answer, no EOSE
  *                                       CATCHING_UP
  *
- * While QUERYING and CATCHING_UP the event handler streams stored events, in REPLAYING the ring's entries are sent (both pause while the client reads slowly), in
- * LIVE the fan-out sends new ones. See live/fanout.h. Loop thread only.
+ * While QUERYING and CATCHING_UP the event handler streams stored events, in REPLAYING the ring's
+ * entries are sent (both pause while the client reads slowly), in LIVE the fan-out sends new ones.
+ * See live/fanout.h. Loop thread only.
  */
 #include "live/subscriber.h"
 #include "upstream/query_queue.h"
@@ -24,8 +26,8 @@ struct subscription {
     struct query_sink sink;
     struct query *query; /* while QUERYING and CATCHING_UP */
     enum sub_state state;
-    uint32_t slot;   /* its place in subs.slot */
-    char prefix[];   /* live.prefix: ["EVENT","<id>", */
+    uint32_t slot; /* its place in subs.slot */
+    char prefix[]; /* live.prefix: ["EVENT","<id>", */
 };
 
 struct sub_slot {
@@ -39,7 +41,8 @@ struct subs {
     size_t bytes; /* memory of all filters */
 };
 
-/* id_json: the subscription id as JSON, quotes included, escaped by jwrite.h. NULL when there is none. */
+/* id_json: the subscription id as JSON, quotes included, escaped by jwrite.h. NULL when there is
+ * none. */
 struct subscription *subs_find(const struct session *s, struct slice id_json);
 /* Opens a subscription; there is none with this id. Answers CLOSED when it cannot. */
 void subs_open(struct session *s, struct slice id_json, const struct filter *filters, size_t n);

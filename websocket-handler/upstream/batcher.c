@@ -10,9 +10,9 @@
 
 enum {
     RECORD_OVERHEAD = 4 + 1 + INGEST_MAX_AUTH * 32 + 1 + INGEST_MAX_ADDRESS,
-    KEEP_BATCHES = 4,          /* empty ones kept for reuse */
-    KEEP_BYTES = 1024 * 1024,  /* unless they have grown beyond this */
-    VERDICT_BYTES = 1024,      /* more than any verdict line */
+    KEEP_BATCHES = 4,         /* empty ones kept for reuse */
+    KEEP_BYTES = 1024 * 1024, /* unless they have grown beyond this */
+    VERDICT_BYTES = 1024,     /* more than any verdict line */
 };
 
 /* One POST: filling, then waiting its turn, then under way. */
@@ -41,7 +41,7 @@ struct batcher {
 
 static const struct handler_sink_ops sink_ops;
 
-/* ---- batches ----------------------------------------------------------------------------------------------------- */
+/* ---- batches ---- */
 
 static struct batch *batch_new(struct batcher *b)
 {
@@ -59,7 +59,8 @@ static struct batch *batch_new(struct batcher *b)
     batch->sink.ops = &sink_ops;
     list_init(&batch->node);
     /* A single event is always taken, however small the configured batch. */
-    buf_init(&batch->body, (size_t)b->cfg->batch_bytes + (size_t)b->cfg->max_message_bytes + RECORD_OVERHEAD);
+    buf_init(&batch->body,
+             (size_t)b->cfg->batch_bytes + (size_t)b->cfg->max_message_bytes + RECORD_OVERHEAD);
     return batch;
 }
 
@@ -123,7 +124,7 @@ static bool reserve_sender(struct batch *batch)
     return true;
 }
 
-/* ---- verdicts ---------------------------------------------------------------------------------------------------- */
+/* ---- verdicts ---- */
 
 static void show_waiting(const struct batcher *b)
 {
@@ -131,7 +132,8 @@ static void show_waiting(const struct batcher *b)
     metric_set(M_EVENTS_WAITING_BYTES, 0, (int64_t)b->bytes);
 }
 
-/* Tells every sender of the batch: the verdicts in body in order, and sentence to whomever they do not reach. */
+/* Tells every sender of the batch: the verdicts in body in order, and sentence to whomever they do
+ * not reach. */
 static void settle(struct batch *batch, struct slice body, const char *sentence)
 {
     struct batcher *b = batch->owner;
@@ -149,7 +151,7 @@ static void settle(struct batch *batch, struct slice body, const char *sentence)
     show_waiting(b);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void flush(struct batcher *b);
 
@@ -164,7 +166,8 @@ static void on_done(struct handler_sink *sink, const struct handler_result *r)
     metric_add(M_BATCHES, 0, 1);
     metric_add(M_BATCH_EVENTS, 0, (int64_t)batch->n);
     flush(b); /* the event handler should not wait while we answer */
-    settle(batch, r->body, r->err == OK ? "the event handler gave no verdict, please try again" : r->sentence);
+    settle(batch, r->body,
+           r->err == OK ? "the event handler gave no verdict, please try again" : r->sentence);
     batch_recycle(batch);
 }
 
@@ -205,12 +208,14 @@ static void on_prepare(uv_prepare_t *prepare)
     flush(prepare->data);
 }
 
-enum err batcher_add(struct batcher *b, const struct batch_sender *sender, const struct ingest_record *rec)
+enum err batcher_add(struct batcher *b, const struct batch_sender *sender,
+                     const struct ingest_record *rec)
 {
     size_t bytes = rec->event.len + RECORD_OVERHEAD, before;
     struct batch *batch;
 
-    if (b->events >= (size_t)b->cfg->queue_events || b->bytes + sender->bytes > (size_t)b->cfg->queue_bytes) {
+    if (b->events >= (size_t)b->cfg->queue_events ||
+        b->bytes + sender->bytes > (size_t)b->cfg->queue_bytes) {
         metric_add(M_EVENTS_REFUSED, 0, 1);
         return ERR_BUSY;
     }
@@ -237,9 +242,10 @@ bool batcher_idle(const struct batcher *b)
     return b->events == 0;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-struct batcher *batcher_new(uv_loop_t *loop, const struct config *cfg, struct handler_client *client)
+struct batcher *batcher_new(uv_loop_t *loop, const struct config *cfg,
+                            struct handler_client *client)
 {
     struct batcher *b = calloc(1, sizeof *b);
 

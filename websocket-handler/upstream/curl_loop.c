@@ -1,10 +1,12 @@
 /*
  * libcurl on libuv. The traps, and what is done about them:
  *
- * - libcurl forbids most of its functions inside its own callbacks. `inside` says that we are in one: what is asked for meanwhile (start, resume, cancel) is noted in
- *   lists and done afterwards by settle().
+ * - libcurl forbids most of its functions inside its own callbacks. `inside` says that we are in
+ *   one: what is asked for meanwhile (start, resume, cancel) is noted in lists and done afterwards
+ *   by settle().
  * - The timer callback must not drive libcurl: it only starts a libuv timer, for 0 ms too.
- * - A socket may be closed and its number reused as soon as libcurl says REMOVE: its poll handle is closed at once, never stopped and kept.
+ * - A socket may be closed and its number reused as soon as libcurl says REMOVE: its poll handle
+ *   is closed at once, never stopped and kept.
  * - CURL_WRITEFUNC_PAUSE means that none of the bytes were taken; they come again.
  */
 #include "upstream/curl_loop.h"
@@ -25,8 +27,8 @@ enum {
 struct curl_loop {
     uv_loop_t *loop;
     CURLM *multi;
-    uv_timer_t timer; /* libcurl's */
-    uv_timer_t tick;  /* ours: deadlines */
+    uv_timer_t timer;  /* libcurl's */
+    uv_timer_t tick;   /* ours: deadlines */
     struct list calls; /* http_call.node: running */
     struct list todo;  /* http_call.todo: to be started or resumed outside of callbacks */
     struct list dead;  /* http_call.node: ended, to be released outside of callbacks */
@@ -41,7 +43,7 @@ struct http_call {
     struct list node, todo;
     struct curl_loop *cl;
     CURL *easy;
-    bool added; /* to the multi handle */
+    bool added;             /* to the multi handle */
     struct http_sink *sink; /* NULL once cancelled */
     uint32_t idle_ms;
     uint64_t deadline_ms;
@@ -56,7 +58,7 @@ struct curl_socket {
     curl_socket_t fd;
 };
 
-/* ---- ending a call ----------------------------------------------------------------------------------------------- */
+/* ---- ending a call ---- */
 
 static void release(struct http_call *call)
 {
@@ -111,7 +113,8 @@ static enum err err_of(CURLcode code)
         return OK;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
-    case CURLE_OPERATION_TIMEDOUT: /* the only time that libcurl keeps for us is that of connecting */
+    case CURLE_OPERATION_TIMEDOUT: /* the only time that libcurl keeps for us is that of connecting
+                                    */
         return ERR_GONE;
     case CURLE_OUT_OF_MEMORY:
         return ERR_NOMEM;
@@ -137,7 +140,7 @@ static void reap(struct curl_loop *cl)
     }
 }
 
-/* ---- driving libcurl --------------------------------------------------------------------------------------------- */
+/* ---- driving libcurl ---- */
 
 static void drive(struct curl_loop *cl, curl_socket_t fd, int flags)
 {
@@ -246,7 +249,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
     return 0;
 }
 
-/* ---- deadlines --------------------------------------------------------------------------------------------------- */
+/* ---- deadlines ---- */
 
 static void push_deadline(struct http_call *call)
 {
@@ -272,7 +275,8 @@ static void on_tick(uv_timer_t *tick)
     uint64_t now = uv_now(cl->loop);
     struct list late;
 
-    /* done() may start and end calls at will: collect first, and take them from a list that cancelling takes them off too. */
+    /* done() may start and end calls at will: collect first, and take them from a list that
+     * cancelling takes them off too. */
     list_init(&late);
     for (struct list *l = cl->calls.next, *next; l != &cl->calls; l = next) {
         struct http_call *call = container_of(l, struct http_call, node);
@@ -293,7 +297,7 @@ static void on_tick(uv_timer_t *tick)
         uv_timer_stop(&cl->tick);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 int http_call_status(const struct http_call *call)
 {
@@ -323,7 +327,8 @@ static void start_or_resume(struct http_call *call)
     struct curl_loop *cl = call->cl;
 
     if (call->added) {
-        /* Hands over at once what had been received when it paused, and sets the timer for the rest. */
+        /* Hands over at once what had been received when it paused, and sets the timer for the
+         * rest. */
         cl->inside++;
         curl_easy_pause(call->easy, CURLPAUSE_CONT);
         cl->inside--;
@@ -358,7 +363,8 @@ static CURL *easy_new(void)
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 5L);
-    curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L); /* a name may stand for several replicas */
+    curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES,
+                     1L); /* a name may stand for several replicas */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     return easy;
@@ -369,7 +375,8 @@ static CURL *easy_take(struct curl_loop *cl)
     return cl->n_idle > 0 ? cl->idle[--cl->n_idle] : easy_new();
 }
 
-struct http_call *http_call_start(struct curl_loop *cl, const struct http_request *req, struct http_sink *sink)
+struct http_call *http_call_start(struct curl_loop *cl, const struct http_request *req,
+                                  struct http_sink *sink)
 {
     struct http_call *call = calloc(1, sizeof *call);
 
@@ -411,7 +418,7 @@ struct http_call *http_call_start(struct curl_loop *cl, const struct http_reques
     return call;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 struct curl_loop *curl_loop_new(uv_loop_t *loop)
 {

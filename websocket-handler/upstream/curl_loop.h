@@ -3,8 +3,10 @@
 /*
  * HTTP/1.1 requests by libcurl's multi interface on a libuv loop. Loop thread only.
  *
- * Each call completes exactly once: done() or http_call_cancel(). Everything may be called from within bytes() and done(): what libcurl forbids in its own callbacks
- * is put off until it has returned. Easy handles and connections are reused; a name is resolved when a connection is made, not per request.
+ * Each call completes exactly once: done() or http_call_cancel(). Everything may be called from
+ * within bytes() and done(): what libcurl forbids in its own callbacks is put off until it has
+ * returned. Easy handles and connections are reused; a name is resolved when a connection is made,
+ * not per request.
  */
 #include <curl/curl.h>
 #include <uv.h>
@@ -17,9 +19,11 @@ struct http_call;
 struct http_sink;
 
 struct http_sink_ops {
-    /* Bytes of the response's body, which may be changed in place. False: not now; they come again after http_call_resume(). */
+    /* Bytes of the response's body, which may be changed in place. False: not now; they come again
+     * after http_call_resume(). */
     bool (*bytes)(struct http_sink *sink, char *ptr, size_t n);
-    /* The end. OK: there is a status. ERR_GONE: nobody answers at that address; ERR_IO: the connection broke; ERR_TIMEOUT: silence; ERR_NOMEM. */
+    /* The end. OK: there is a status. ERR_GONE: nobody answers at that address; ERR_IO: the
+     * connection broke; ERR_TIMEOUT: silence; ERR_NOMEM. */
     void (*done)(struct http_sink *sink, enum err err);
 };
 
@@ -33,7 +37,8 @@ struct http_request {
     struct curl_slist *headers; /* must outlive the call */
     const struct slice *post;   /* NULL: GET. The bytes must outlive the call */
     uint32_t connect_ms;
-    uint32_t idle_ms; /* without a byte in either direction; a paused call has all the time it wants */
+    /* Without a byte in either direction for so long it fails; a paused call has all the time. */
+    uint32_t idle_ms;
 };
 
 /* NULL without memory. */
@@ -42,7 +47,8 @@ struct curl_loop *curl_loop_new(uv_loop_t *loop);
 void curl_loop_close(struct curl_loop *cl);
 
 /* Never calls back at once. NULL without memory. */
-struct http_call *http_call_start(struct curl_loop *cl, const struct http_request *req, struct http_sink *sink);
+struct http_call *http_call_start(struct curl_loop *cl, const struct http_request *req,
+                                  struct http_sink *sink);
 void http_call_resume(struct http_call *call);
 /* sink is not called any more. */
 void http_call_cancel(struct http_call *call);

@@ -17,7 +17,7 @@ enum {
     MAX_URL = 512,
     MAX_SENTENCE = 160,
     PROBE_TICK_MS = 100,
-    PROBE_READY_MS = 2000,    /* between probes of one that is ready */
+    PROBE_READY_MS = 2000, /* between probes of one that is ready */
     PROBE_DEGRADED_MS = 500,
     PROBE_DOWN_FIRST_MS = 50, /* and of one that is down: growing */
     PROBE_DOWN_MOST_MS = 1000,
@@ -26,7 +26,7 @@ enum {
 };
 
 static const char *const paths[HANDLER_ROUTES] = {
-    [HANDLER_EVENTS] = "/v1/events", [HANDLER_QUERY] = "/v1/query",   [HANDLER_COUNT] = "/v1/count",
+    [HANDLER_EVENTS] = "/v1/events", [HANDLER_QUERY] = "/v1/query", [HANDLER_COUNT] = "/v1/count",
     [HANDLER_FEED] = "/v1/feed",     [HANDLER_READYZ] = "/readyz",
 };
 
@@ -79,7 +79,7 @@ struct handler_call {
 
 static const struct http_sink_ops call_ops;
 
-/* ---- endpoints --------------------------------------------------------------------------------------------------- */
+/* ---- endpoints ---- */
 
 static void count_up(const struct handler_client *hc)
 {
@@ -130,7 +130,7 @@ static struct endpoint *choose(struct handler_client *hc, const struct handler_c
     return best;
 }
 
-/* ---- one call ---------------------------------------------------------------------------------------------------- */
+/* ---- one call ---- */
 
 static void call_free(struct handler_call *call)
 {
@@ -208,7 +208,8 @@ static struct handler_call *call_new(struct handler_client *hc, const struct han
     return call;
 }
 
-struct handler_call *handler_call_start(struct handler_client *hc, const struct handler_request *req,
+struct handler_call *handler_call_start(struct handler_client *hc,
+                                        const struct handler_request *req,
                                         struct handler_sink *sink)
 {
     struct handler_call *call = call_new(hc, req, sink);
@@ -245,7 +246,7 @@ void handler_call_cancel(struct handler_call *call)
     call_free(call);
 }
 
-/* ---- the answer -------------------------------------------------------------------------------------------------- */
+/* ---- the answer ---- */
 
 /* Keeps what fits of an error's body. */
 static void keep_sentence(struct handler_call *call, const char *ptr, size_t n)
@@ -323,7 +324,8 @@ static void count_failure(struct handler_call *call, enum err err, int status)
         why = UPSTREAM_METRIC_BROKEN;
     metric_add(M_UPSTREAM_FAILURES, why, 1);
     if (log_gate_open(&call->hc->gate, LOG_EVERY_MS, &suppressed))
-        log_warn("upstream", status == 401 ? "event handler refuses our INTERNAL_TOKEN" : "request failed",
+        log_warn("upstream",
+                 status == 401 ? "event handler refuses our INTERNAL_TOKEN" : "request failed",
                  "url=%s path=%s status=%d sentence=\"%s\" suppressed=%u", call->endpoint->base,
                  paths[call->req.route], status, call->result.sentence, (unsigned)suppressed);
 }
@@ -360,7 +362,7 @@ static void on_done(struct http_sink *http_sink, enum err err)
 
 static const struct http_sink_ops call_ops = {.bytes = on_bytes, .done = on_done};
 
-/* ---- probes ------------------------------------------------------------------------------------------------------ */
+/* ---- probes ---- */
 
 static void on_probed(struct handler_sink *sink, const struct handler_result *r)
 {
@@ -372,7 +374,8 @@ static void on_probed(struct handler_sink *sink, const struct handler_result *r)
     if (r->err == OK)
         endpoint_enter(ep, ENDPOINT_READY);
     else
-        endpoint_enter(ep, r->err == ERR_BUSY || r->err == ERR_INVALID ? ENDPOINT_DEGRADED : ENDPOINT_DOWN);
+        endpoint_enter(ep, r->err == ERR_BUSY || r->err == ERR_INVALID ? ENDPOINT_DEGRADED
+                                                                       : ENDPOINT_DOWN);
 }
 
 static const struct handler_sink_ops probe_ops = {.done = on_probed};
@@ -415,7 +418,7 @@ bool handler_client_ready(const struct handler_client *hc, const char **reason)
     return false;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 /* One entry of the list: host, host:port, [v6], [v6]:port or v6. */
 static bool add_endpoint(struct handler_client *hc, struct slice entry, int64_t port)
@@ -431,7 +434,8 @@ static bool add_endpoint(struct handler_client *hc, struct slice entry, int64_t 
     if (has_port)
         n = snprintf(ep->base, sizeof ep->base, "http://" SLICE_FMT, SLICE_ARG(entry));
     else
-        n = snprintf(ep->base, sizeof ep->base, bare_v6 ? "http://[" SLICE_FMT "]:%d" : "http://" SLICE_FMT ":%d",
+        n = snprintf(ep->base, sizeof ep->base,
+                     bare_v6 ? "http://[" SLICE_FMT "]:%d" : "http://" SLICE_FMT ":%d",
                      SLICE_ARG(entry), (int)port);
     if (n < 0 || (size_t)n >= sizeof ep->base)
         return false;

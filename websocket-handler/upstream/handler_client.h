@@ -1,10 +1,13 @@
 #ifndef WEBSOCKET_HANDLER_UPSTREAM_HANDLER_CLIENT_H
 #define WEBSOCKET_HANDLER_UPSTREAM_HANDLER_CLIENT_H
 /*
- * Calls to the event handlers (docs/PROTOCOL.md): which one to ask, what to do when it does not answer. Loop thread only.
+ * Calls to the event handlers (docs/PROTOCOL.md): which one to ask, what to do when it does not
+ * answer. Loop thread only.
  *
- * A call goes to the least busy event handler that is ready. When it fails before a byte of its answer was handed on, it is tried on the others, each once: all calls may
- * be repeated, since an event that is already stored is answered with true. Event handlers are probed by GET /readyz, often while they are away:
+ * A call goes to the least busy event handler that is ready. When it fails before a byte of its
+ * answer was handed on, it is tried on the others, each once: all calls may be repeated, since an
+ * event that is already stored is answered with true. Event handlers are probed by GET /readyz,
+ * often while they are away:
  *
  *   READY      takes work
  *   DEGRADED   answers, but says 503 (its database is away, say): asked only when none is ready
@@ -23,16 +26,25 @@ struct handler_call;
 struct handler_client;
 struct handler_sink;
 
-enum handler_route { HANDLER_EVENTS, HANDLER_QUERY, HANDLER_COUNT, HANDLER_FEED, HANDLER_READYZ, HANDLER_ROUTES };
+enum handler_route {
+    HANDLER_EVENTS,
+    HANDLER_QUERY,
+    HANDLER_COUNT,
+    HANDLER_FEED,
+    HANDLER_READYZ,
+    HANDLER_ROUTES
+};
 
 struct handler_result {
     enum err err;         /* OK: status 200 and the whole body. ERR_BUSY: status 503 */
-    const char *sentence; /* on failure, for the client, without prefix: "the database is not available, please try again" */
+    const char *sentence; /* on failure, for the client, without prefix: "the database is not
+                             available, please try again" */
     struct slice body;    /* when it was collected */
 };
 
 struct handler_sink_ops {
-    /* Bytes of the body of a 200, which may be changed in place. False: not now; they come again after handler_call_resume(). NULL: the body is collected. */
+    /* Bytes of the body of a 200, which may be changed in place. False: not now; they come again
+     * after handler_call_resume(). NULL: the body is collected. */
     bool (*bytes)(struct handler_sink *sink, char *ptr, size_t n);
     /* The end, exactly once unless cancelled. *result is borrowed. */
     void (*done)(struct handler_sink *sink, const struct handler_result *result);
@@ -51,18 +63,22 @@ struct handler_request {
     size_t max_collect; /* most bytes of a collected body */
 };
 
-/* cfg: the hosts, the port, the token. NULL (after a log line) when the list of hosts is unusable or without memory. */
+/* cfg: the hosts, the port, the token. NULL (after a log line) when the list of hosts is unusable
+ * or without memory. */
 struct handler_client *handler_client_new(uv_loop_t *loop, const struct config *cfg);
 /* Cancels all calls. NULL is fine. */
 void handler_client_close(struct handler_client *hc);
 
 /* Never calls back at once. NULL without memory. */
-struct handler_call *handler_call_start(struct handler_client *hc, const struct handler_request *req, struct handler_sink *sink);
+struct handler_call *handler_call_start(struct handler_client *hc,
+                                        const struct handler_request *req,
+                                        struct handler_sink *sink);
 void handler_call_resume(struct handler_call *call);
 /* sink is not called any more. NULL is fine. */
 void handler_call_cancel(struct handler_call *call);
 
-/* Is at least one event handler ready? If not, *reason is a sentence for /readyz, valid until the loop runs again. */
+/* Is at least one event handler ready? If not, *reason is a sentence for /readyz, valid until the
+ * loop runs again. */
 bool handler_client_ready(const struct handler_client *hc, const char **reason);
 
 #endif

@@ -9,7 +9,8 @@
 #include "upstream/row_stream.h"
 
 enum {
-    OPEN_PER_RUNNING = 16,  /* most running and paused ones together, as a multiple of those that may run */
+    OPEN_PER_RUNNING =
+        16, /* most running and paused ones together, as a multiple of those that may run */
     MAX_COUNT_BYTES = 4096, /* of an answer to a count: 512 digits of HyperLogLog and some */
     LINE_SLACK = 128 * 1024,
 };
@@ -56,7 +57,7 @@ static void show(const struct query_queue *qq)
     metric_set(M_QUERIES_PAUSED, 0, (int64_t)qq->n_paused);
 }
 
-/* ---- turns ------------------------------------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 static void pump(uv_prepare_t *prepare);
 
@@ -93,7 +94,7 @@ static void enter(struct query *q, enum query_state state)
         list_push(&qq->paused, &q->node);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 /* Takes q off all books and frees it. Its lane may be gone right afterwards. */
 static void query_free(struct query *q, enum query_metric result)
@@ -145,7 +146,7 @@ static void end(struct query *q)
     sink->ops->end(sink, &last);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static enum row_wish on_row(struct row_reader *reader, struct slice row)
 {
@@ -218,7 +219,8 @@ void query_resume(struct query *q)
         return;
     enter(q, QUERY_RUNNING);
     q->busy = true;
-    if (after_rows(q, row_stream_resume(&q->rows, &q->reader)) && q->state == QUERY_RUNNING && q->call)
+    if (after_rows(q, row_stream_resume(&q->rows, &q->reader)) && q->state == QUERY_RUNNING &&
+        q->call)
         handler_call_resume(q->call);
 }
 
@@ -244,11 +246,12 @@ static void on_count_done(struct handler_sink *handler_sink, const struct handle
 static const struct handler_sink_ops rows_ops = {.bytes = on_bytes, .done = on_rows_done};
 static const struct handler_sink_ops count_ops = {.done = on_count_done};
 
-/* ---- starting ---------------------------------------------------------------------------------------------------- */
+/* ---- starting ---- */
 
 static void run(struct query *q)
 {
-    const struct handler_request req = {.route = q->verb == QUERY_ROWS ? HANDLER_QUERY : HANDLER_COUNT,
+    const struct handler_request req = {.route =
+                                            q->verb == QUERY_ROWS ? HANDLER_QUERY : HANDLER_COUNT,
                                         .body = buf_slice(&q->body),
                                         .idle_ms = (uint32_t)q->qq->cfg->query_seconds * 1000,
                                         .max_collect = MAX_COUNT_BYTES};
@@ -262,7 +265,8 @@ static void run(struct query *q)
         fail(q, "out of memory, please try again");
 }
 
-/* May another query run? If only paused ones are in the way, the longest paused gives up its place. */
+/* May another query run? If only paused ones are in the way, the longest paused gives up its place.
+ */
 static bool make_room(struct query_queue *qq)
 {
     size_t limit = (size_t)qq->cfg->queries_in_flight;
@@ -275,7 +279,8 @@ static bool make_room(struct query_queue *qq)
     return true;
 }
 
-/* End of the loop turn: starts what may be started. A lane goes to the end of the line when it has started one. */
+/* End of the loop turn: starts what may be started. A lane goes to the end of the line when it has
+ * started one. */
 static void pump(uv_prepare_t *prepare)
 {
     struct query_queue *qq = prepare->data;
@@ -292,7 +297,8 @@ static void pump(uv_prepare_t *prepare)
     uv_prepare_stop(&qq->prepare); /* the next end or pause of a query starts it again */
 }
 
-static struct query *query_new(struct query_queue *qq, struct query_lane *lane, enum query_verb verb, struct query_sink *sink)
+static struct query *query_new(struct query_queue *qq, struct query_lane *lane,
+                               enum query_verb verb, struct query_sink *sink)
 {
     struct query *q;
 
@@ -313,8 +319,8 @@ static struct query *query_new(struct query_queue *qq, struct query_lane *lane, 
     return q;
 }
 
-struct query *query_start(struct query_queue *qq, struct query_lane *lane, enum query_verb verb, struct buf *body,
-                          struct query_sink *sink)
+struct query *query_start(struct query_queue *qq, struct query_lane *lane, enum query_verb verb,
+                          struct buf *body, struct query_sink *sink)
 {
     struct query *q = body->failed ? NULL : query_new(qq, lane, verb, sink);
 
@@ -331,9 +337,10 @@ struct query *query_start(struct query_queue *qq, struct query_lane *lane, enum 
     return q;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-struct query_queue *query_queue_new(uv_loop_t *loop, const struct config *cfg, struct handler_client *client)
+struct query_queue *query_queue_new(uv_loop_t *loop, const struct config *cfg,
+                                    struct handler_client *client)
 {
     struct query_queue *qq = calloc(1, sizeof *qq);
 

@@ -1,13 +1,14 @@
 #ifndef WEBSOCKET_HANDLER_UPSTREAM_QUERY_QUEUE_H
 #define WEBSOCKET_HANDLER_UPSTREAM_QUERY_QUEUE_H
 /*
- * Queries and counts on their way to the event handler. So many run at a time in all, and so many per connection; the others wait, and connections take turns, so one
- * with two hundred REQs does not hold up one with a single REQ.
+ * Queries and counts on their way to the event handler. So many run at a time in all, and so many
+ * per connection; the others wait, and connections take turns, so one with two hundred REQs does
+ * not hold up one with a single REQ.
  *
  *   WAITING --its turn--> RUNNING <--query_resume() / row() said pause--> PAUSED
  *
- * A paused query (its client reads slowly) does not count as running, so slow clients hold up nobody; when too many are paused, the longest paused one fails. Loop
- * thread only.
+ * A paused query (its client reads slowly) does not count as running, so slow clients hold up
+ * nobody; when too many are paused, the longest paused one fails. Loop thread only.
  */
 #include <uv.h>
 
@@ -23,7 +24,8 @@ struct query_sink;
 
 /* After end, count or failed the query is gone. None is called from within query_start(). */
 struct query_sink_ops {
-    /* One event: its canonical JSON and a closing bracket, borrowed. False: no more until query_resume(). May cancel the query. */
+    /* One event: its canonical JSON and a closing bracket, borrowed. False: no more until
+     * query_resume(). May cancel the query. */
     bool (*row)(struct query_sink *sink, struct slice row);
     void (*end)(struct query_sink *sink, const struct query_end *end);
     /* The answer to a count: a JSON object. */
@@ -49,13 +51,15 @@ void query_lane_init(struct query_lane *lane);
 enum query_verb { QUERY_ROWS, QUERY_COUNT };
 
 /* NULL without memory. */
-struct query_queue *query_queue_new(uv_loop_t *loop, const struct config *cfg, struct handler_client *client);
+struct query_queue *query_queue_new(uv_loop_t *loop, const struct config *cfg,
+                                    struct handler_client *client);
 /* No query may be left. NULL is fine. */
 void query_queue_close(struct query_queue *qq);
 
-/* Takes the request (query_request_write()) over from *body, also on failure. NULL when too many wait or without memory. */
-struct query *query_start(struct query_queue *qq, struct query_lane *lane, enum query_verb verb, struct buf *body,
-                          struct query_sink *sink);
+/* Takes the request (query_request_write()) over from *body, also on failure. NULL when too many
+ * wait or without memory. */
+struct query *query_start(struct query_queue *qq, struct query_lane *lane, enum query_verb verb,
+                          struct buf *body, struct query_sink *sink);
 /* Goes on after row() said pause; harmless otherwise. May call the sink. */
 void query_resume(struct query *q);
 /* The sink is not called any more. NULL is fine. */

@@ -12,7 +12,8 @@ void row_stream_deinit(struct row_stream *rs)
 }
 
 /* One line, with its newline at ptr[n - 1]. */
-static enum row_result take_line(struct row_stream *rs, char *ptr, size_t n, struct row_reader *reader)
+static enum row_result take_line(struct row_stream *rs, char *ptr, size_t n,
+                                 struct row_reader *reader)
 {
     if (rs->has_end)
         return ROWS_BROKEN; /* nothing may follow the end line */
@@ -35,7 +36,8 @@ static enum row_result take_line(struct row_stream *rs, char *ptr, size_t n, str
 }
 
 /* Hands out the whole lines of ptr[0..n); *used is how far they reach. */
-static enum row_result take_lines(struct row_stream *rs, char *ptr, size_t n, struct row_reader *reader, size_t *used)
+static enum row_result take_lines(struct row_stream *rs, char *ptr, size_t n,
+                                  struct row_reader *reader, size_t *used)
 {
     enum row_result result = ROWS_MORE;
     char *newline;
@@ -53,7 +55,8 @@ static enum row_result take_lines(struct row_stream *rs, char *ptr, size_t n, st
     return result;
 }
 
-static enum row_result keep(struct row_stream *rs, const char *ptr, size_t n, enum row_result result)
+static enum row_result keep(struct row_stream *rs, const char *ptr, size_t n,
+                            enum row_result result)
 {
     if (result == ROWS_BROKEN)
         return result;
@@ -68,7 +71,8 @@ enum row_result row_stream_resume(struct row_stream *rs, struct row_reader *read
     enum row_result result;
     size_t used;
 
-    result = take_lines(rs, rs->kept.ptr + rs->kept_from, rs->kept.len - rs->kept_from, reader, &used);
+    result =
+        take_lines(rs, rs->kept.ptr + rs->kept_from, rs->kept.len - rs->kept_from, reader, &used);
     if (result == ROWS_STOPPED)
         return result;
     rs->kept_from += used;
@@ -80,7 +84,8 @@ enum row_result row_stream_resume(struct row_stream *rs, struct row_reader *read
 }
 
 /* With something kept: adds just what completes its last line, and hands that out. */
-static enum row_result complete_kept(struct row_stream *rs, char *ptr, size_t n, struct row_reader *reader, size_t *used)
+static enum row_result complete_kept(struct row_stream *rs, char *ptr, size_t n,
+                                     struct row_reader *reader, size_t *used)
 {
     const char *newline = memchr(ptr, '\n', n);
 
@@ -91,7 +96,8 @@ static enum row_result complete_kept(struct row_stream *rs, char *ptr, size_t n,
     return newline ? row_stream_resume(rs, reader) : ROWS_MORE;
 }
 
-enum row_result row_stream_feed(struct row_stream *rs, char *ptr, size_t n, struct row_reader *reader)
+enum row_result row_stream_feed(struct row_stream *rs, char *ptr, size_t n,
+                                struct row_reader *reader)
 {
     enum row_result result = rs->has_end ? ROWS_END : ROWS_MORE;
     size_t used = 0, more;

@@ -1,11 +1,13 @@
 #ifndef WEBSOCKET_HANDLER_UPSTREAM_ROW_STREAM_H
 #define WEBSOCKET_HANDLER_UPSTREAM_ROW_STREAM_H
 /*
- * The body of an answer to POST /v1/query (wire/query_wire.h), in whatever pieces it arrives, as whole rows. Pure: no I/O.
+ * The body of an answer to POST /v1/query (wire/query_wire.h), in whatever pieces it arrives, as
+ * whole rows. Pure: no I/O.
  *
- * A row is handed out as {event}] , the line with its newline turned into the bracket that ends an EVENT message, so that it can be sent without being copied once
- * more. Lines are taken from the caller's bytes in place; only what is left over is kept. Bytes may come on after the reader wanted to pause: they are kept too, so
- * the caller pauses its source then. Loop thread only.
+ * A row is handed out as {event}] , the line with its newline turned into the bracket that ends an
+ * EVENT message, so that it can be sent without being copied once more. Lines are taken from the
+ * caller's bytes in place; only what is left over is kept. Bytes may come on after the reader
+ * wanted to pause: they are kept too, so the caller pauses its source then. Loop thread only.
  */
 #include "base/buf.h"
 #include "wire/query_wire.h"
@@ -36,7 +38,8 @@ struct row_reader {
 /* max_line: most bytes of a line, and with it what is kept. */
 void row_stream_init(struct row_stream *rs, size_t max_line);
 void row_stream_deinit(struct row_stream *rs);
-enum row_result row_stream_feed(struct row_stream *rs, char *ptr, size_t n, struct row_reader *reader);
+enum row_result row_stream_feed(struct row_stream *rs, char *ptr, size_t n,
+                                struct row_reader *reader);
 /* Hands out what was kept. */
 enum row_result row_stream_resume(struct row_stream *rs, struct row_reader *reader);
 

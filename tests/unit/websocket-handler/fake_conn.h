@@ -1,7 +1,8 @@
 #ifndef TESTS_UNIT_WEBSOCKET_HANDLER_FAKE_CONN_H
 #define TESTS_UNIT_WEBSOCKET_HANDLER_FAKE_CONN_H
 /*
- * conn/conn.h without sockets: what is sent is written down, a line per message. A test says when the connection is congested and after how many messages it ends.
+ * conn/conn.h without sockets: what is sent is written down, a line per message. A test says when
+ * the connection is congested and after how many messages it ends.
  */
 #include <string.h>
 

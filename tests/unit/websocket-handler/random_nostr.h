@@ -1,8 +1,9 @@
 #ifndef TESTS_UNIT_WEBSOCKET_HANDLER_RANDOM_NOSTR_H
 #define TESTS_UNIT_WEBSOCKET_HANDLER_RANDOM_NOSTR_H
 /*
- * Random events and filters over few values of each sort, so that much matches and keys are shared. The generator is our own, so that a failure can be repeated.
- * Events are unsigned: nothing here checks signatures.
+ * Random events and filters over few values of each sort, so that much matches and keys are shared.
+ * The generator is our own, so that a failure can be repeated. Events are unsigned: nothing here
+ * checks signatures.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -52,14 +53,16 @@ static inline void add_tag_value(struct buf *out, char letter, uint32_t i)
 }
 
 /* Canonical JSON. number makes the id. */
-static inline void add_event(struct buf *out, uint64_t number, uint64_t author, int64_t created_at, int kind, const char *tags)
+static inline void add_event(struct buf *out, uint64_t number, uint64_t author, int64_t created_at,
+                             int kind, const char *tags)
 {
     buf_add_str(out, "{\"id\":");
     add_key(out, number);
     buf_add_str(out, ",\"pubkey\":");
     add_key(out, author);
-    buf_printf(out, ",\"created_at\":%lld,\"kind\":%d,\"tags\":%s,\"content\":\"\",\"sig\":\"%0128d\"}", (long long)created_at,
-               kind, tags, 0);
+    buf_printf(out,
+               ",\"created_at\":%lld,\"kind\":%d,\"tags\":%s,\"content\":\"\",\"sig\":\"%0128d\"}",
+               (long long)created_at, kind, tags, 0);
 }
 
 static inline void add_random_event(struct buf *out, uint64_t number)
@@ -113,11 +116,14 @@ static inline void add_random_filter(struct buf *out)
         if (random_below(i == 0 ? 8 : 4) == 0)
             add_random_list(out, lists[i]);
     if (random_below(6) == 0)
-        buf_printf(out, "%s\"since\":%u", out->ptr[out->len - 1] == '{' ? "" : ",", 1000 + (unsigned)random_below(100));
+        buf_printf(out, "%s\"since\":%u", out->ptr[out->len - 1] == '{' ? "" : ",",
+                   1000 + (unsigned)random_below(100));
     if (random_below(6) == 0)
-        buf_printf(out, "%s\"until\":%u", out->ptr[out->len - 1] == '{' ? "" : ",", 1000 + (unsigned)random_below(100));
+        buf_printf(out, "%s\"until\":%u", out->ptr[out->len - 1] == '{' ? "" : ",",
+                   1000 + (unsigned)random_below(100));
     if (random_below(3) == 0)
-        buf_printf(out, "%s\"limit\":%u", out->ptr[out->len - 1] == '{' ? "" : ",", (unsigned)random_below(3));
+        buf_printf(out, "%s\"limit\":%u", out->ptr[out->len - 1] == '{' ? "" : ",",
+                   (unsigned)random_below(3));
     buf_add_char(out, '}');
 }
 

@@ -38,12 +38,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static void subscribe(struct subscriber *s, struct conn *c, const struct readers *readers, const char *filter)
+static void subscribe(struct subscriber *s, struct conn *c, const struct readers *readers,
+                      const char *filter)
 {
     struct arena arena;
     struct filter f;
 
-    *s = (struct subscriber){.conn = c, .readers = readers, .prefix = "[\"EVENT\",\"s\",", .prefix_len = 13};
+    *s = (struct subscriber){
+        .conn = c, .readers = readers, .prefix = "[\"EVENT\",\"s\",", .prefix_len = 13};
     arena_init(&arena, MIB);
     read_filter(slice_str(filter), &arena, &f);
     assert_true(fanout_register(fanout, s, &f, 1));
@@ -169,7 +171,8 @@ static void deleted_in_the_ring(void **state)
     subscribe(&s, c, &nobody, "{\"kinds\":[1]}");
     publish(1, 1, 1, "[]");
     publish(2, 2, 1, "[]");
-    publish(3, 3, 5, "[[\"e\",\"0100000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]");
+    publish(3, 3, 5,
+            "[[\"e\",\"0100000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]");
     assert_int_equal(fanout_replay(fanout, &s, 0), REPLAY_LIVE);
     expect_sent(c, "02");
     fanout_unregister(fanout, &s);
@@ -181,7 +184,8 @@ static void private_kinds(void **state)
     struct readers party = {0};
     struct pubkey key;
     struct subscriber s, t;
-    static const char wrap[] = "[[\"p\",\"0300000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]";
+    static const char wrap[] =
+        "[[\"p\",\"0300000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]";
 
     (void)state;
     key_of_number(3, key.b);
@@ -225,7 +229,8 @@ static void once_per_subscription(void **state)
     struct conn *c = fake_conn_open(0);
     struct arena arena;
     struct filter f[3];
-    struct subscriber s = {.conn = c, .readers = &nobody, .prefix = "[\"EVENT\",\"s\",", .prefix_len = 13};
+    struct subscriber s = {
+        .conn = c, .readers = &nobody, .prefix = "[\"EVENT\",\"s\",", .prefix_len = 13};
 
     (void)state;
     arena_init(&arena, MIB);

@@ -45,10 +45,10 @@ static void begin(void)
     feed_init(&feed, &ops, &times, 0);
 }
 
-#define EXPECT_TRACE(expected)                                                                                         \
-    do {                                                                                                               \
-        assert_string_equal(trace, expected);                                                                          \
-        trace[0] = '\0';                                                                                               \
+#define EXPECT_TRACE(expected)                                                                     \
+    do {                                                                                           \
+        assert_string_equal(trace, expected);                                                      \
+        trace[0] = '\0';                                                                           \
     } while (0)
 
 /* A record of (prev, seq] with a line per seq, and ephemeral ones at its end. */
@@ -119,7 +119,8 @@ static void finds_its_position(void **state)
     begin();
     expect_fetch(UINT64_MAX, 0);
     expect_wake(UINT64_MAX, 0);
-    assert_true(redis(4, 6, 1, 5)); /* what came before the position is known is not ours to hand on */
+    assert_true(
+        redis(4, 6, 1, 5)); /* what came before the position is known is not ours to hand on */
     EXPECT_TRACE("e ");
     feed_fetch_failed(&feed, 10);
     expect_wake(110, 10);
@@ -286,7 +287,14 @@ static void reorder_buffer_is_bounded(void **state)
 
 static void malformed(void **state)
 {
-    static const char *const records[] = {"", "x", "2 5 6\n", "1 6 5\n", "1 5 6", "1 5 6\nx\n", "1 5 7\n6 {}\n7 x\n", "1 5 6\n6 {\"x\":1}"};
+    static const char *const records[] = {"",
+                                          "x",
+                                          "2 5 6\n",
+                                          "1 6 5\n",
+                                          "1 5 6",
+                                          "1 5 6\nx\n",
+                                          "1 5 7\n6 {}\n7 x\n",
+                                          "1 5 6\n6 {\"x\":1}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
@@ -304,7 +312,8 @@ static void malformed(void **state)
     }
 }
 
-/* A database restored from a backup numbers from further back. A late record or a lagging replica must not be taken for one. */
+/* A database restored from a backup numbers from further back. A late record or a lagging replica
+ * must not be taken for one. */
 static void restarted_database(void **state)
 {
     (void)state;
@@ -354,7 +363,8 @@ static void fetches_alone_are_believed_later(void **state)
     feed_deinit(&feed);
 }
 
-/* Records of a stream lost, doubled and shuffled at random, fetches that fail: every seq once and in order. */
+/* Records of a stream lost, doubled and shuffled at random, fetches that fail: every seq once and
+ * in order. */
 static void random_weather(void **state)
 {
     static uint64_t edges[2000];
@@ -376,7 +386,9 @@ static void random_weather(void **state)
         step = feed_next(&feed, now);
         if (step.fetch) {
             if (rand_r(&seed) % 3)
-                assert_true(fetched(step.after, step.after + (head - step.after) / (1 + (unsigned)rand_r(&seed) % 2), now));
+                assert_true(fetched(
+                    step.after,
+                    step.after + (head - step.after) / (1 + (unsigned)rand_r(&seed) % 2), now));
             else
                 feed_fetch_failed(&feed, now);
         }

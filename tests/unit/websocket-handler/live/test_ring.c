@@ -12,7 +12,8 @@
 
 static struct arena arena;
 
-static void read_made_event(struct event *ev, uint64_t number, uint64_t author, int64_t created_at, int kind, const char *tags)
+static void read_made_event(struct event *ev, uint64_t number, uint64_t author, int64_t created_at,
+                            int kind, const char *tags)
 {
     struct buf text;
 
@@ -22,7 +23,8 @@ static void read_made_event(struct event *ev, uint64_t number, uint64_t author, 
     buf_deinit(&text);
 }
 
-static void push(struct ring *r, uint64_t seq, uint64_t author, int64_t created_at, int kind, const char *tags)
+static void push(struct ring *r, uint64_t seq, uint64_t author, int64_t created_at, int kind,
+                 const char *tags)
 {
     struct event ev;
     struct buf text;
@@ -54,7 +56,8 @@ static void expect(const struct ring *r, const char *name, const char *expected)
 
     for (uint64_t p = ring_first(r); p < ring_next(r); p++)
         if (ring_at(r, p)->body)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s%llu", n ? " " : "", (unsigned long long)ring_at(r, p)->seq);
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%llu", n ? " " : "",
+                                  (unsigned long long)ring_at(r, p)->seq);
     if (strcmp(text, expected) != 0)
         fail_msg("%s: %s is left, not %s", name, text, expected);
 }
@@ -105,8 +108,9 @@ static void bounded_in_bytes(void **state)
 
 static void deletions(void **state)
 {
-    /* Entries: 1 and 2 notes of authors 1 and 2; 3 an article d=x of author 1 at 100, 4 the same at 200; 5 a profile of author 1 at 100; 6 a wrap by 9 for 1; 7 a
-     * deletion by author 1; 8 a wrap by 9 for 2. */
+    /* Entries: 1 and 2 notes of authors 1 and 2; 3 an article d=x of author 1 at 100, 4 the same at
+     * 200; 5 a profile of author 1 at 100; 6 a wrap by 9 for 1; 7 a deletion by author 1; 8 a wrap
+     * by 9 for 2. */
     static const struct {
         const char *name;
         uint64_t author;
@@ -116,7 +120,8 @@ static void deletions(void **state)
     } rows[] = {
         {"own note", 1, 150, 5, "[[\"e\",\"" K1 "\"]]", "2 3 4 5 6 7 8"},
         {"foreign note", 2, 150, 5, "[[\"e\",\"" K1 "\"]]", "1 2 3 4 5 6 7 8"},
-        {"own and foreign", 1, 150, 5, "[[\"e\",\"" K2 "\"],[\"p\",\"" K1 "\"],[\"e\",\"" K1 "\"]]", "2 3 4 5 6 7 8"},
+        {"own and foreign", 1, 150, 5, "[[\"e\",\"" K2 "\"],[\"p\",\"" K1 "\"],[\"e\",\"" K1 "\"]]",
+         "2 3 4 5 6 7 8"},
         {"address up to its time", 1, 150, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 4 5 6 7 8"},
         {"address at its time", 1, 200, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 5 6 7 8"},
         {"foreign address", 2, 200, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 3 4 5 6 7 8"},
@@ -125,10 +130,19 @@ static void deletions(void **state)
         {"replaceable", 1, 200, 5, "[[\"a\",\"0:" K1 ":\"]]", "1 2 3 4 6 7 8"},
         {"replaceable without colon", 1, 200, 5, "[[\"a\",\"0:" K1 "\"]]", "1 2 3 4 6 7 8"},
         {"regular kind by address", 1, 200, 5, "[[\"a\",\"1:" K1 ":\"]]", "1 2 3 4 5 6 7 8"},
-        {"a deletion", 1, 200, 5, "[[\"e\",\"0700000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]", "1 2 3 4 5 6 7 8"},
-        {"wrap by its recipient", 1, 200, 5, "[[\"e\",\"0600000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]", "1 2 3 4 5 7 8"},
-        {"wrap by another", 2, 200, 5, "[[\"e\",\"0600000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]", "1 2 3 4 5 6 7 8"},
-        {"malformed", 1, 200, 5, "[[\"e\"],[\"e\",\"x\"],[\"a\",\"\"],[\"a\",\"30023:\"],[\"a\",\"99999999999:" K1 ":x\"],[\"a\",\":" K1 ":x\"]]", "1 2 3 4 5 6 7 8"},
+        {"a deletion", 1, 200, 5,
+         "[[\"e\",\"0700000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]",
+         "1 2 3 4 5 6 7 8"},
+        {"wrap by its recipient", 1, 200, 5,
+         "[[\"e\",\"0600000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]",
+         "1 2 3 4 5 7 8"},
+        {"wrap by another", 2, 200, 5,
+         "[[\"e\",\"0600000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]",
+         "1 2 3 4 5 6 7 8"},
+        {"malformed", 1, 200, 5,
+         "[[\"e\"],[\"e\",\"x\"],[\"a\",\"\"],[\"a\",\"30023:\"],[\"a\",\"99999999999:" K1
+         ":x\"],[\"a\",\":" K1 ":x\"]]",
+         "1 2 3 4 5 6 7 8"},
         {"vanish", 1, 150, 62, "[[\"relay\",\"ALL_RELAYS\"]]", "2 4 8"},
         {"vanish of another", 3, 150, 62, "[[\"relay\",\"ALL_RELAYS\"]]", "1 2 3 4 5 6 7 8"},
         {"no deletion", 1, 150, 1, "[[\"e\",\"" K1 "\"]]", "1 2 3 4 5 6 7 8"},

@@ -135,7 +135,8 @@ static void hold_text(struct sub_index *ix, struct subscriber *s, const char *js
 
 static void equal_filters_are_one(void **state)
 {
-    static const char *const same[] = {"{\"kinds\":[1,7],\"limit\":5}", "{\"kinds\":[7,1,1]}", "{\"limit\":0,\"kinds\":[1,7]}"};
+    static const char *const same[] = {"{\"kinds\":[1,7],\"limit\":5}", "{\"kinds\":[7,1,1]}",
+                                       "{\"limit\":0,\"kinds\":[1,7]}"};
     struct sub_index *ix = sub_index_new();
     struct subscriber s[4] = {{0}};
 
@@ -179,7 +180,8 @@ static void released_while_walking(void **state)
     sub_index_free(ix);
 }
 
-/* 20,000 subscriptions to an author each: what one costs in memory, and an event that none of them wants in time. */
+/* 20,000 subscriptions to an author each: what one costs in memory, and an event that none of them
+ * wants in time. */
 static void many_idle_subscriptions(void **state)
 {
     enum { MANY = 20000 };
@@ -204,7 +206,8 @@ static void many_idle_subscriptions(void **state)
         hold_text(ix, &s[i], text.ptr);
     }
     after = mallinfo2();
-    print_message("%zu bytes per subscription in the index\n", (after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / MANY);
+    print_message("%zu bytes per subscription in the index\n",
+                  (after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / MANY);
     arena_init(&arena, MIB);
     buf_reset(&text);
     add_event(&text, 1, 5, 1, 1, "[[\"t\",\"x\"]]");
@@ -212,7 +215,8 @@ static void many_idle_subscriptions(void **state)
     began = clock_mono_us();
     for (unsigned i = 0; i < 10000; i++)
         assert_int_equal(sub_index_match(ix, &ev, &found), 0);
-    print_message("%.3f us per event that nobody wants\n", (double)(clock_mono_us() - began) / 10000);
+    print_message("%.3f us per event that nobody wants\n",
+                  (double)(clock_mono_us() - began) / 10000);
     for (size_t i = 0; i < MANY; i++)
         sub_index_release(ix, &s[i]);
     assert_int_equal(sub_index_size(ix).keys, 0);

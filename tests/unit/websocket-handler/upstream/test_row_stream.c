@@ -30,7 +30,8 @@ static enum row_wish on_row(struct row_reader *reader, struct slice row)
 }
 
 /* Feeds body in pieces of so many bytes, resuming whenever it pauses. */
-static enum row_result run(struct recorder *rec, struct row_stream *rs, const char *body, size_t piece)
+static enum row_result run(struct recorder *rec, struct row_stream *rs, const char *body,
+                           size_t piece)
 {
     enum row_result result = ROWS_MORE;
     char copy[4096];
@@ -62,7 +63,8 @@ static void in_any_pieces(void **state)
             struct row_stream rs;
 
             assert_int_equal(run(&rec, &rs, body, piece), ROWS_END);
-            assert_string_equal(rec.text, "{\"id\":\"a\"}] {\"id\":\"bb\"}] {\"id\":\"ccc\"}] {}] ");
+            assert_string_equal(rec.text,
+                                "{\"id\":\"a\"}] {\"id\":\"bb\"}] {\"id\":\"ccc\"}] {}] ");
             assert_true(rs.has_end && rs.end.seq == 77 && rs.end.more && !rs.end.hidden);
             row_stream_deinit(&rs);
         }
@@ -74,9 +76,17 @@ static void what_is_no_answer(void **state)
         const char *body;
         enum row_result result;
     } rows[] = {
-        {"", ROWS_MORE},          {"{}\n", ROWS_MORE},      {"{}\n{", ROWS_MORE},        {"\n", ROWS_BROKEN},
-        {"x\n", ROWS_BROKEN},     {"{}\nx\n", ROWS_BROKEN}, {END "{}\n", ROWS_BROKEN},   {END "x", ROWS_BROKEN},
-        {END END, ROWS_BROKEN},   {END, ROWS_END},          {"{\"end\":true}\n", ROWS_MORE},
+        {"", ROWS_MORE},
+        {"{}\n", ROWS_MORE},
+        {"{}\n{", ROWS_MORE},
+        {"\n", ROWS_BROKEN},
+        {"x\n", ROWS_BROKEN},
+        {"{}\nx\n", ROWS_BROKEN},
+        {END "{}\n", ROWS_BROKEN},
+        {END "x", ROWS_BROKEN},
+        {END END, ROWS_BROKEN},
+        {END, ROWS_END},
+        {"{\"end\":true}\n", ROWS_MORE},
     };
 
     (void)state;
@@ -136,8 +146,10 @@ static void keeps_bytes_while_paused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_any_pieces),     cmocka_unit_test(what_is_no_answer),
-        cmocka_unit_test(line_over_the_cap), cmocka_unit_test(reader_stops),
+        cmocka_unit_test(in_any_pieces),
+        cmocka_unit_test(what_is_no_answer),
+        cmocka_unit_test(line_over_the_cap),
+        cmocka_unit_test(reader_stops),
         cmocka_unit_test(keeps_bytes_while_paused),
     };
 
