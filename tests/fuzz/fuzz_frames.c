@@ -66,16 +66,15 @@ static enum frames_result feed(struct frames_pool *pool, struct conn *c, struct 
 }
 
 /*
- * wslay does not check the first two bytes of each piece of a close frame's reason. So whether bad
- * UTF-8 there or a bad code is found, or the frame is waited for, depends on the pieces.
+ * Which fault is found first depends on the pieces: a length is looked at as soon as the header is
+ * there, what else is wrong with the frame when its payload begins. And wslay does not check the
+ * first two bytes of each piece of a close frame's reason.
  */
 static bool same_end(enum frames_result a, enum frames_result b)
 {
-    static const bool depends_on_pieces[] = {[FRAMES_PARTIAL] = true,
-                                             [FRAMES_CLOSED] = true,
-                                             [FRAMES_PROTOCOL] = true,
-                                             [FRAMES_BAD_UTF8] = true,
-                                             [FRAMES_NO_MEMORY] = false};
+    static const bool depends_on_pieces[] = {
+        [FRAMES_PARTIAL] = true,  [FRAMES_CLOSED] = true,  [FRAMES_PROTOCOL] = true,
+        [FRAMES_BAD_UTF8] = true, [FRAMES_TOO_BIG] = true, [FRAMES_NO_MEMORY] = false};
 
     return a == b || (depends_on_pieces[a] && depends_on_pieces[b]);
 }

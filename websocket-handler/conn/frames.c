@@ -29,6 +29,8 @@ struct frames {
     uint64_t ended; /* bytes of the frames that have ended */
     uint64_t frame; /* bytes of the current frame */
 
+    uint8_t header[14]; /* of a frame whose payload has not begun to come */
+    bool in_payload;
     bool stopped;
     bool in_control; /* the current frame is a control frame */
     bool in_message; /* a text or binary message has begun */
@@ -83,6 +85,7 @@ static void on_frame_start(wslay_event_context_ptr ws,
     uint64_t n = arg->payload_length;
 
     (void)ws;
+    f->in_payload = true;
     f->frame = n + (n < 126 ? 2 : n < 65536 ? 4 : 10) + 4;
     f->in_control = wslay_is_ctrl_frame(arg->opcode);
     if (f->in_control)
@@ -126,6 +129,7 @@ static void on_frame_end(wslay_event_context_ptr ws, void *user)
     struct frames *f = user;
 
     (void)ws;
+    f->in_payload = false;
     f->ended += f->frame;
 }
 
@@ -194,6 +198,7 @@ static struct frames *borrow(struct frames_pool *pool, struct conn *c)
     }
     f->conn = c;
     f->taken = f->ended = 0;
+    f->in_payload = false;
     pool->n_used++;
     return f;
 }
@@ -257,6 +262,27 @@ static enum frames_result decode(struct frames *f)
     return at_rest(f) ? FRAMES_CLEAN : FRAMES_PARTIAL;
 }
 
+/*
+ * wslay looks at a frame's length when its payload begins. We need not wait for that: bytes ended
+ * in the middle of a header, and the length may be there already.
+ */
+static bool announces_too_much(struct frames *f, struct slice bytes)
+{
+    size_t have = (size_t)(f->taken - f->ended);
+    size_t fresh = have < bytes.len ? have : bytes.len;
+    size_t n_extended;
+    uint64_t len = 0;
+
+    assert(have <= sizeof(f->header));
+    memcpy(f->header + have - fresh, bytes.ptr + bytes.len - fresh, fresh);
+    n_extended = (f->header[1] & 0x7f) == 127 ? 8 : (f->header[1] & 0x7f) == 126 ? 2 : 0;
+    if (n_extended == 0 || have < 2 + n_extended)
+        return false;
+    for (size_t i = 0; i < n_extended; i++)
+        len = len << 8 | f->header[2 + i];
+    return len > f->pool->max_message;
+}
+
 void frames_pool_init(struct frames_pool *pool, const struct frames_ops *ops, size_t max_message)
 {
     *pool = (struct frames_pool){.ops = ops, .max_message = max_message};
@@ -287,6 +313,8 @@ enum frames_result frames_feed(struct frames_pool *pool, struct frames **state, 
         return FRAMES_NO_MEMORY;
     (*state)->input = bytes;
     result = decode(*state);
+    if (result == FRAMES_PARTIAL && !(*state)->in_payload && announces_too_much(*state, bytes))
+        return FRAMES_TOO_BIG;
     if (result == FRAMES_CLEAN) {
         give_back(pool, *state);
         *state = NULL;

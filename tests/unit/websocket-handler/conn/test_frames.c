@@ -207,8 +207,15 @@ static void a_message_may_be_as_long_as_the_limit(void **state)
         assert_int_equal(r.conn.seen.len, MAX_MESSAGE + 3);
         buf_reset(&r.input);
         frame(&r.input, 0x81, big, MAX_MESSAGE + 1);
-        r.input.len = 20; /* the announcement is enough */
+        r.input.len = 14; /* the header is enough */
         assert_int_equal(feed(&r, steps[i]), FRAMES_TOO_BIG);
+        run_deinit(&r);
+
+        run_init(&r);
+        text_frame(&r.input, 0x81, "before");
+        frame(&r.input, 0x81, big, MAX_MESSAGE + 1);
+        assert_int_equal(feed(&r, i + 1), FRAMES_TOO_BIG);
+        assert_seen(&r, "T:before|");
         run_deinit(&r);
     }
 }
