@@ -31,37 +31,6 @@ bool session_take_id(struct session *s, const struct client_message *msg)
     return true;
 }
 
-/* Reads the filters behind the id. The closing bracket of the message follows msg->body, so the
- * reader sees the rest of an array. */
-static bool parse_filters(struct session *s, const struct client_message *msg,
-                          struct filter **filters, size_t *n)
-{
-    size_t max = (size_t)s->shared->env.cfg->shared.max_filters;
-    struct arena *arena = &s->shared->arena;
-    const char *error = NULL;
-    char sentence[96];
-    bool unsupported = false;
-    struct jread r;
-
-    jread_init(&r, slice_of(msg->body.ptr, msg->body.len + 1), arena);
-    r.first = true;
-    *n = 0;
-    *filters = arena_calloc(arena, max, sizeof **filters);
-    while (*filters && jread_item(&r)) {
-        if (*n == max) {
-            snprintf(sentence, sizeof sentence, "too many filters, the limit is %zu", max);
-            return refuse(s, VERDICT_INVALID, sentence);
-        }
-        if (!filter_parse(&r, &s->shared->filter_limits, arena, &(*filters)[*n], &error,
-                          &unsupported))
-            return refuse(s, unsupported ? VERDICT_UNSUPPORTED : VERDICT_INVALID, error);
-        ++*n;
-    }
-    if (!*filters)
-        return refuse(s, VERDICT_ERROR, "out of memory, please try again");
-    return true;
-}
-
 /* Is everything that is asked for readable by its parties only, and the client nobody yet? */
 static bool needs_auth(const struct session *s, const struct filter *filters, size_t n)
 {
@@ -76,10 +45,13 @@ static bool needs_auth(const struct session *s, const struct filter *filters, si
 bool session_take_filters(struct session *s, const struct client_message *msg,
                           struct filter **filters, size_t *n)
 {
-    if (msg->body.len == 0)
-        return refuse(s, VERDICT_INVALID, "at least one filter is needed");
-    if (!parse_filters(s, msg, filters, n))
-        return false;
+    size_t max = (size_t)s->shared->env.cfg->shared.max_filters;
+    const char *error;
+    bool unsupported;
+
+    if (!filter_list_parse(msg->body, &s->shared->filter_limits, max, &s->shared->arena, filters, n,
+                           &error, &unsupported))
+        return refuse(s, unsupported ? VERDICT_UNSUPPORTED : VERDICT_INVALID, error);
     if (needs_auth(s, *filters, *n))
         return refuse(s, VERDICT_AUTH_REQUIRED,
                       "private messages are only served to their parties");
