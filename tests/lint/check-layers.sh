@@ -13,7 +13,7 @@ common/wire                   base json nostr
 common/ops                    base
 websocket-handler/conn        . base json ops
 websocket-handler/session     . base json nostr wire ops upstream live conn/conn.h
-websocket-handler/upstream    . base json nostr wire ops
+websocket-handler/upstream    . base json nostr wire ops conn/conn.h
 websocket-handler/live        . base json nostr wire ops upstream conn/conn.h session/session.h
 event-handler/store           . base json nostr ops
 event-handler/query           . base json nostr wire ops store
