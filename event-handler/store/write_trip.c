@@ -72,9 +72,10 @@ static const struct {
                             "$12::integer[], $13::integer[], $14::text[])"
                             " AS u(seq, created_at, tie, author, kind, size, expires_at, id, "
                             "pubkey, address, first, last, event)"},
+    /* Neighbours in the index one after the other: its pages are then in the cache. */
     [INSERT_TAGS] = {"w_insert_tags", "INSERT INTO event_tags (key, created_at, tie, seq, kind)"
                                       " SELECT * FROM unnest($1::bigint[], $2::bigint[], "
-                                      "$3::bigint[], $4::bigint[], $5::integer[])"},
+                                      "$3::bigint[], $4::bigint[], $5::integer[]) ORDER BY 1"},
     [SET_HEAD] = {"w_set_head", "UPDATE feed_head SET seq = $1::bigint WHERE one"},
     [COMMIT] = {"w_commit", "COMMIT"},
 };
