@@ -14,8 +14,8 @@ after(() => stack.stop());
 
 describe('slow readers', () => {
     it('an answer of many large events waits for its reader in bounded memory and arrives whole', async () => {
-        const a = new Person(), n = 600, content = 'x'.repeat(100_000);
-        await client.acceptAll(Array.from({ length: n }, (_, i) => a.event({ created_at: now() - i, content })), 20);
+        const a = new Person(), start = now(), n = 600, content = 'x'.repeat(100_000);
+        await client.acceptAll(Array.from({ length: n }, (_, i) => a.event({ created_at: start - i, content })), 20);
         const slow = await Client.open(stack.url());
         const before = { front: stack.rssKib('front', 0), handler: stack.rssKib('handler', 0) };
         slow.ws.pause();
@@ -39,8 +39,8 @@ describe('slow readers', () => {
         const a = new Person(), [slow, good] = [await Client.open(stack.url()), await Client.open(stack.url())];
         for (const c of [slow, good]) await c.req('live', { authors: [a.pubkey], limit: 0 });
         slow.ws.pause();
-        const n = 200, content = 'y'.repeat(100_000);
-        await client.acceptAll(Array.from({ length: n }, (_, i) => a.event({ created_at: now() - i, content })), 4);
+        const start = now(), n = 200, content = 'y'.repeat(100_000);
+        await client.acceptAll(Array.from({ length: n }, (_, i) => a.event({ created_at: start - i, content })), 4);
         await until(() => good.received('live').length === n, { ms: 30000, what: 'all live events' });
         slow.ws.resume();
         await slow.waitClosed();
