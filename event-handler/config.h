@@ -1,7 +1,8 @@
 #ifndef EVENT_HANDLER_CONFIG_H
 #define EVENT_HANDLER_CONFIG_H
 /*
- * The event handler's settings, from the environment (ops/settings.h). Read once before any thread starts and immutable afterwards: any thread.
+ * The event handler's settings, from the environment (ops/settings.h). Read once before any thread
+ * starts and immutable afterwards: any thread.
  */
 #include "ops/shared_config.h"
 #include "store/db.h"
@@ -27,22 +28,23 @@ struct config {
     struct pg_settings pg_read; /* never empty: defaults to pg_write, value by value */
 
     /* query/ */
-    int64_t read_workers;         /* threads, each with its own connection */
-    int64_t read_queue;           /* queries that may exist at the same time */
-    int64_t read_timeout_ms;      /* statement_timeout of read connections */
-    int64_t query_page;           /* most events that one page holds */
-    int64_t count_cap;            /* COUNT stops here and says "approximate" */
-    bool search_enabled;          /* NIP-50: also whether ingest fills event_search */
+    int64_t read_workers;    /* threads, each with its own connection */
+    int64_t read_queue;      /* queries that may exist at the same time */
+    int64_t read_timeout_ms; /* statement_timeout of read connections */
+    int64_t query_page;      /* most events that one page holds */
+    int64_t count_cap;       /* COUNT stops here and says "approximate" */
+    bool search_enabled;     /* NIP-50: also whether ingest fills event_search */
 
     /* ingest/ and store/ */
-    int64_t verify_threads;       /* 0: one per processor */
-    int64_t ingest_queue_events;  /* events that may wait for verification or the writer */
-    int64_t write_batch_events;   /* most events in one transaction */
-    int64_t write_timeout_ms;     /* statement_timeout of the write connection */
-    int64_t sweep_seconds;        /* how often expired events are deleted */
+    int64_t verify_threads;      /* 0: one per processor */
+    int64_t ingest_queue_events; /* events that may wait for verification or the writer */
+    int64_t write_batch_events;  /* most events in one transaction */
+    int64_t write_timeout_ms;    /* statement_timeout of the write connection */
+    int64_t sweep_seconds;       /* how often expired events are deleted */
 };
 
-/* Fills cfg. ERR_CONFIG after one line on stderr that names the setting at fault. config_free() also after a failure. */
+/* Fills cfg. ERR_CONFIG after one line on stderr that names the setting at fault. config_free()
+ * also after a failure. */
 NODISCARD enum err config_load(struct config *cfg);
 void config_free(struct config *cfg);
 

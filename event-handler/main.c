@@ -1,6 +1,6 @@
 /*
- * The event handler, from start to stop. Signals are taken by this thread alone: every other thread starts with
- * them blocked, and waiting for one is also how this thread sleeps.
+ * The event handler, from start to stop. Signals are taken by this thread alone: every other thread
+ * starts with them blocked, and waiting for one is also how this thread sleeps.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -161,13 +161,14 @@ static int print(void (*write)(struct buf *))
 
 static void write_help(struct buf *out)
 {
-    buf_add_str(out, "event-handler: stores and finds the events of a Tandem relay.\n\n"
-                     "  --help             this\n"
-                     "  --version          the version\n"
-                     "  --check-config     reads the settings, says whether they are good, and exits\n"
-                     "  --config-markdown  the settings as Markdown\n"
-                     "  --healthcheck      asks the event handler on this machine whether it is alive\n\n"
-                     "Settings come from the environment:\n\n");
+    buf_add_str(
+        out, "event-handler: stores and finds the events of a Tandem relay.\n\n"
+             "  --help             this\n"
+             "  --version          the version\n"
+             "  --check-config     reads the settings, says whether they are good, and exits\n"
+             "  --config-markdown  the settings as Markdown\n"
+             "  --healthcheck      asks the event handler on this machine whether it is alive\n\n"
+             "Settings come from the environment:\n\n");
     config_help(out);
 }
 

@@ -34,12 +34,16 @@ enum MHD_Result api_readyz(struct request *req)
     if (open && !draining) {
         ingest_health(api->ingest, &ingest);
         query_pool_health(api->queries, &queries);
-        unusable |= add_reason(&out, !ingest.database_ok, "not ready: the write database is not available");
-        unusable |= add_reason(&out, !queries.database_ok, "not ready: the read database is not available");
-        add_reason(&out, !ingest.redis_ok, "degraded: Redis is not available, live events are late");
+        unusable |=
+            add_reason(&out, !ingest.database_ok, "not ready: the write database is not available");
+        unusable |=
+            add_reason(&out, !queries.database_ok, "not ready: the read database is not available");
+        add_reason(&out, !ingest.redis_ok,
+                   "degraded: Redis is not available, live events are late");
     }
     add_reason(&out, !unusable, "ready");
-    result = request_reply(req, unusable ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, text_type, buf_slice(&out));
+    result = request_reply(req, unusable ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, text_type,
+                           buf_slice(&out));
     buf_deinit(&out);
     return result;
 }

@@ -1,6 +1,7 @@
 /*
- * Queries, counts and the feed. An answer that fits on one page goes out as it is; a longer one is streamed: MHD asks for bytes
- * when the client takes them, and the next page is only asked for when the last one is out.
+ * Queries, counts and the feed. An answer that fits on one page goes out as it is; a longer one is
+ * streamed: MHD asks for bytes when the client takes them, and the next page is only asked for when
+ * the last one is out.
  */
 #include <string.h>
 
@@ -52,8 +53,9 @@ static enum MHD_Result answer(struct request *req)
         return request_reply(req, (unsigned)status, "text/plain; charset=utf-8", page);
     if (end)
         return request_reply_borrowed(req, MHD_HTTP_OK, lines_type, page);
-    return request_reply_response(req, MHD_HTTP_OK, lines_type,
-                                  MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_bytes, req, NULL));
+    return request_reply_response(
+        req, MHD_HTTP_OK, lines_type,
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_bytes, req, NULL));
 }
 
 /* The connection is suspended already when it turns out that nobody will wake it. */
@@ -62,17 +64,20 @@ static enum MHD_Result answer_refusal(struct request *req)
     return request_refuse(req, req->refusal, req->refusal_text);
 }
 
-static enum MHD_Result start(struct request *req, enum query_verb verb, uint64_t after, uint32_t limit)
+static enum MHD_Result start(struct request *req, enum query_verb verb, uint64_t after,
+                             uint32_t limit)
 {
     const char *error = "the query is malformed";
     enum err err;
 
     request_wait(req, answer);
-    err = query_start(req->api->queries, verb, buf_slice(&req->body), after, limit, on_ready, req, &req->query, &error);
+    err = query_start(req->api->queries, verb, buf_slice(&req->body), after, limit, on_ready, req,
+                      &req->query, &error);
     if (err) {
         req->resume = answer_refusal;
         req->refusal = err == ERR_INVALID ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_SERVICE_UNAVAILABLE;
-        req->refusal_text = err == ERR_INVALID ? error : "too many queries are waiting, please try again";
+        req->refusal_text =
+            err == ERR_INVALID ? error : "too many queries are waiting, please try again";
         request_wake(req);
     }
     return MHD_YES;
@@ -104,7 +109,8 @@ enum MHD_Result api_feed(struct request *req)
 {
     uint64_t after = 0, limit = UINT32_MAX;
 
-    if (!MHD_lookup_connection_value(req->conn, MHD_GET_ARGUMENT_KIND, "after") || !argument(req, "after", &after))
+    if (!MHD_lookup_connection_value(req->conn, MHD_GET_ARGUMENT_KIND, "after") ||
+        !argument(req, "after", &after))
         return request_refuse(req, MHD_HTTP_BAD_REQUEST, "after must be an integer, 0 or more");
     if (!argument(req, "limit", &limit) || limit == 0)
         return request_refuse(req, MHD_HTTP_BAD_REQUEST, "limit must be an integer, 1 or more");

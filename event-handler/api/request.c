@@ -4,10 +4,15 @@
 
 static void count_status(unsigned status)
 {
-    metric_add(M_HTTP_REQUESTS, status < 400 ? HTTP_METRIC_2XX : status < 500 ? HTTP_METRIC_4XX : HTTP_METRIC_5XX, 1);
+    metric_add(M_HTTP_REQUESTS,
+               status < 400   ? HTTP_METRIC_2XX
+               : status < 500 ? HTTP_METRIC_4XX
+                              : HTTP_METRIC_5XX,
+               1);
 }
 
-enum MHD_Result request_reply_response(struct request *req, unsigned status, const char *type, struct MHD_Response *response)
+enum MHD_Result request_reply_response(struct request *req, unsigned status, const char *type,
+                                       struct MHD_Response *response)
 {
     enum MHD_Result result;
 
@@ -24,20 +29,23 @@ enum MHD_Result request_reply_response(struct request *req, unsigned status, con
     return result;
 }
 
-static enum MHD_Result reply_bytes(struct request *req, unsigned status, const char *type, struct slice body,
-                                   enum MHD_ResponseMemoryMode mode)
+static enum MHD_Result reply_bytes(struct request *req, unsigned status, const char *type,
+                                   struct slice body, enum MHD_ResponseMemoryMode mode)
 {
     void *bytes = body.len > 0 ? (void *)body.ptr : (void *)"";
 
-    return request_reply_response(req, status, type, MHD_create_response_from_buffer(body.len, bytes, mode));
+    return request_reply_response(req, status, type,
+                                  MHD_create_response_from_buffer(body.len, bytes, mode));
 }
 
-enum MHD_Result request_reply(struct request *req, unsigned status, const char *type, struct slice body)
+enum MHD_Result request_reply(struct request *req, unsigned status, const char *type,
+                              struct slice body)
 {
     return reply_bytes(req, status, type, body, MHD_RESPMEM_MUST_COPY);
 }
 
-enum MHD_Result request_reply_borrowed(struct request *req, unsigned status, const char *type, struct slice body)
+enum MHD_Result request_reply_borrowed(struct request *req, unsigned status, const char *type,
+                                       struct slice body)
 {
     return reply_bytes(req, status, type, body, MHD_RESPMEM_PERSISTENT);
 }

@@ -1,11 +1,13 @@
 #ifndef EVENT_HANDLER_API_REQUEST_H
 #define EVENT_HANDLER_API_REQUEST_H
 /*
- * One HTTP request. All of it runs on the MHD thread that owns the connection, except request_wake().
+ * One HTTP request. All of it runs on the MHD thread that owns the connection, except
+ * request_wake().
  *
- * A handler either answers at once, or calls request_wait(), starts its work, and is continued by `resume` once somebody has
- * called request_wake(). Suspending comes first: MHD takes note of a resume of a connection that is suspended already, even while
- * the handler is still running, so a worker that is quick loses nothing.
+ * A handler either answers at once, or calls request_wait(), starts its work, and is continued by
+ * `resume` once somebody has called request_wake(). Suspending comes first: MHD takes note of a
+ * resume of a connection that is suspended already, even while the handler is still running, so a
+ * worker that is quick loses nothing.
  */
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -43,13 +45,13 @@ struct request {
     struct MHD_Connection *conn;
     const struct route *route;
     struct buf body;
-    size_t counted;           /* of api->body_bytes */
-    unsigned refusal;         /* an HTTP status that is decided before the body has arrived; 0 for none */
+    size_t counted;   /* of api->body_bytes */
+    unsigned refusal; /* an HTTP status that is decided before the body has arrived; 0 for none */
     const char *refusal_text;
-    request_fn *resume;       /* set while waiting */
+    request_fn *resume; /* set while waiting */
     struct ingest_batch *batch;
     struct query *query;
-    size_t streamed;          /* bytes of the query's page that were sent */
+    size_t streamed; /* bytes of the query's page that were sent */
 };
 
 /* The route of path and method. Without one, *refusal is 404 or 405. routes.c */
@@ -59,13 +61,16 @@ const struct route *route_find(const char *path, const char *method, unsigned *r
 bool request_token_ok(const char *authorization, const char *token);
 
 /* Answers with a copy of body. 503 carries Retry-After. */
-enum MHD_Result request_reply(struct request *req, unsigned status, const char *type, struct slice body);
+enum MHD_Result request_reply(struct request *req, unsigned status, const char *type,
+                              struct slice body);
 /* Answers with a sentence. */
 enum MHD_Result request_refuse(struct request *req, unsigned status, const char *sentence);
 /* Answers with bytes that stay valid until the request is freed. */
-enum MHD_Result request_reply_borrowed(struct request *req, unsigned status, const char *type, struct slice body);
+enum MHD_Result request_reply_borrowed(struct request *req, unsigned status, const char *type,
+                                       struct slice body);
 /* Answers with response, and lets go of it. */
-enum MHD_Result request_reply_response(struct request *req, unsigned status, const char *type, struct MHD_Response *response);
+enum MHD_Result request_reply_response(struct request *req, unsigned status, const char *type,
+                                       struct MHD_Response *response);
 
 void request_wait(struct request *req, request_fn *resume);
 void request_wake(struct request *req); /* any thread, once per request_wait() */

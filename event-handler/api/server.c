@@ -1,7 +1,8 @@
 /*
- * MHD runs epoll on a few threads of its own; each connection belongs to one of them. What happens on a request, in order:
- * on_request() with the head (route, token, size), with each piece of the body, with nothing left (the handler), and
- * again after each wake-up. on_completed() frees it, however it ended.
+ * MHD runs epoll on a few threads of its own; each connection belongs to one of them. What happens
+ * on a request, in order: on_request() with the head (route, token, size), with each piece of the
+ * body, with nothing left (the handler), and again after each wake-up. on_completed() frees it,
+ * however it ended.
  */
 #include "api/server.h"
 
@@ -48,25 +49,34 @@ static void check_head(struct request *req, const char *path, const char *method
 
     req->route = route_find(path, method, &status);
     if (!req->route)
-        refuse_later(req, status, status == MHD_HTTP_NOT_FOUND ? "there is nothing at this path" : "this path has another method");
+        refuse_later(req, status,
+                     status == MHD_HTTP_NOT_FOUND ? "there is nothing at this path"
+                                                  : "this path has another method");
     else if (!req->route->internal)
         return;
-    else if (token[0] && !request_token_ok(MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION), token))
+    else if (token[0] &&
+             !request_token_ok(MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND,
+                                                           MHD_HTTP_HEADER_AUTHORIZATION),
+                               token))
         refuse_later(req, MHD_HTTP_UNAUTHORIZED, "the token is missing or wrong");
     else if (atomic_load(&api->draining))
-        refuse_later(req, MHD_HTTP_SERVICE_UNAVAILABLE, "the event handler is stopping, please try again");
+        refuse_later(req, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     "the event handler is stopping, please try again");
     else if (!atomic_load(&api->open))
-        refuse_later(req, MHD_HTTP_SERVICE_UNAVAILABLE, "waiting for the database, please try again");
+        refuse_later(req, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     "waiting for the database, please try again");
 }
 
 static bool announces_too_much(const struct request *req)
 {
-    const char *length = MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *length =
+        MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
     return length && req->route && strtoull(length, NULL, 10) > req->route->body_cap;
 }
 
-static enum MHD_Result begin(struct api *api, struct MHD_Connection *conn, const char *path, const char *method, void **slot)
+static enum MHD_Result begin(struct api *api, struct MHD_Connection *conn, const char *path,
+                             const char *method, void **slot)
 {
     struct request *req = calloc(1, sizeof *req);
 
@@ -95,11 +105,13 @@ static void take_body(struct request *req, const char *bytes, size_t n)
     req->counted += n;
     total = atomic_fetch_add(&req->api->body_bytes, n) + n;
     if (total > BODIES_CAP)
-        refuse_later(req, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests are in progress, please try again");
+        refuse_later(req, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     "too many requests are in progress, please try again");
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *path, const char *method, const char *version,
-                                  const char *bytes, size_t *n, void **slot)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *path,
+                                  const char *method, const char *version, const char *bytes,
+                                  size_t *n, void **slot)
 {
     struct request *req = *slot;
     request_fn *resume;
@@ -121,7 +133,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
     return req->route->handler(req);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *conn, void **slot, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *conn, void **slot,
+                         enum MHD_RequestTerminationCode why)
 {
     struct api *api = cls;
     struct request *req = *slot;
@@ -141,7 +154,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **slot, en
     atomic_fetch_sub(&api->in_progress, 1);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *conn, void **slot, enum MHD_ConnectionNotificationCode what)
+static void on_connection(void *cls, struct MHD_Connection *conn, void **slot,
+                          enum MHD_ConnectionNotificationCode what)
 {
     (void)cls;
     (void)conn;
@@ -161,7 +175,8 @@ static void log_mhd(void *cls, const char *fmt, va_list args)
     (void)cls;
     while (len > 0 && text[len - 1] == '\n')
         len--;
-    log_debug("api", "a connection failed", "reason=%s", log_quote(text, len, quoted, sizeof quoted));
+    log_debug("api", "a connection failed", "reason=%s",
+              log_quote(text, len, quoted, sizeof quoted));
 }
 
 static int listen_on(const struct addrinfo *ai)
@@ -180,7 +195,8 @@ static int listen_on(const struct addrinfo *ai)
 
 static struct addrinfo *resolve(const char *host, int64_t port, int flags)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *ai = NULL;
     char service[16];
 
@@ -194,8 +210,8 @@ static int open_socket(const struct config *cfg)
     int fd = ai ? listen_on(ai) : -1;
 
     if (fd < 0)
-        log_error("api", "cannot listen", "host=%s port=%d reason=\"%s\"", cfg->host, (int)cfg->port,
-                  ai ? strerror(errno) : "no such address");
+        log_error("api", "cannot listen", "host=%s port=%d reason=\"%s\"", cfg->host,
+                  (int)cfg->port, ai ? strerror(errno) : "no such address");
     if (ai)
         freeaddrinfo(ai);
     return fd;
@@ -209,12 +225,15 @@ struct api *api_start(const struct config *cfg)
     if (api && fd >= 0) {
         api->cfg = cfg;
         api->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, (uint16_t)cfg->port, NULL,
-            NULL, on_request, api, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-            MHD_OPTION_THREAD_POOL_SIZE, (unsigned)cfg->http_threads, MHD_OPTION_CONNECTION_LIMIT,
-            (unsigned)cfg->http_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, api,
-            MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                MHD_USE_ERROR_LOG,
+            (uint16_t)cfg->port, NULL, NULL, on_request, api, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
+            NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+            (unsigned)cfg->http_threads, MHD_OPTION_CONNECTION_LIMIT,
+            (unsigned)cfg->http_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+            MHD_OPTION_NOTIFY_COMPLETED, on_completed, api, MHD_OPTION_NOTIFY_CONNECTION,
+            on_connection, NULL, MHD_OPTION_END);
     }
     if (api && api->daemon)
         return api;
@@ -235,7 +254,8 @@ void api_open(struct api *api, struct ingest *ingest, struct query_pool *queries
 
 static void sleep_ms(int ms)
 {
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000},
+              NULL);
 }
 
 void api_drain(struct api *api, uint64_t deadline_ms)
@@ -268,7 +288,8 @@ static const char *probe_host(const char *host)
 
 static bool exchange(int fd)
 {
-    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     static const char wanted[] = "HTTP/1.1 200 ";
     char answer[sizeof wanted];
     size_t got = 0;

@@ -1,8 +1,8 @@
 #ifndef EVENT_HANDLER_API_SERVER_H
 #define EVENT_HANDLER_API_SERVER_H
 /*
- * The internal HTTP API (docs/PROTOCOL.md) on libmicrohttpd: it owns the listening socket and MHD's threads. Started and
- * stopped by main; routes are in routes.c.
+ * The internal HTTP API (docs/PROTOCOL.md) on libmicrohttpd: it owns the listening socket and MHD's
+ * threads. Started and stopped by main; routes are in routes.c.
  */
 #include "base/base.h"
 
@@ -11,11 +11,13 @@ struct api;
 struct ingest;
 struct query_pool;
 
-/* Listens. /healthz answers at once, everything else 503 until api_open(). NULL when the address cannot be had (logged). */
+/* Listens. /healthz answers at once, everything else 503 until api_open(). NULL when the address
+ * cannot be had (logged). */
 struct api *api_start(const struct config *cfg);
 /* The database is there: requests are served from now on. Both are borrowed until api_stop(). */
 void api_open(struct api *api, struct ingest *ingest, struct query_pool *queries);
-/* Not ready any more; accepts no connection; returns when no request is in progress, or after deadline_ms. */
+/* Not ready any more; accepts no connection; returns when no request is in progress, or after
+ * deadline_ms. */
 void api_drain(struct api *api, uint64_t deadline_ms);
 /* Only after ingest and queries were stopped, which completes the requests that wait for them. */
 void api_stop(struct api *api);

@@ -1,9 +1,10 @@
 #ifndef EVENT_HANDLER_QUERY_QUERY_H
 #define EVENT_HANDLER_QUERY_QUERY_H
 /*
- * The read path: a query is a generator of pages. A read worker (own thread, own connection on the _READ database) fills one page, hands it over and forgets the query
- * until the reader has drained it: a slow client holds no worker, no connection and no snapshot. Every page after the first leaves out what is newer than the first page's
- * snapshot, so the whole answer has one seq.
+ * The read path: a query is a generator of pages. A read worker (own thread, own connection on the
+ * _READ database) fills one page, hands it over and forgets the query until the reader has drained
+ * it: a slow client holds no worker, no connection and no snapshot. Every page after the first
+ * leaves out what is newer than the first page's snapshot, so the whole answer has one seq.
  */
 #include "base/buf.h"
 #include "wire/query_wire.h"
@@ -12,7 +13,8 @@ struct config;
 struct query_pool;
 struct query; /* one running query */
 
-/* Runs on a read worker when a page is ready (query_page) or the query ended; must only hand over. */
+/* Runs on a read worker when a page is ready (query_page) or the query ended; must only hand over.
+ */
 typedef void query_ready_fn(struct query *q, void *ctx);
 
 struct query_pool *query_pool_start(const struct config *cfg);
@@ -20,11 +22,14 @@ void query_pool_stop(struct query_pool *pool);
 
 enum query_verb { QUERY_EVENTS, QUERY_COUNT, QUERY_FEED };
 
-/* body: the request (wire/query_wire.h); for QUERY_FEED "after" and "limit" are given instead. Returns ERR_BUSY when too many wait, ERR_INVALID with *error set
- * for a malformed request. The query starts at once; ready is called for each page. */
-NODISCARD enum err query_start(struct query_pool *pool, enum query_verb verb, struct slice body, uint64_t after, uint32_t limit,
-                               query_ready_fn *ready, void *ctx, struct query **out, const char **error);
-/* After ready: the page's bytes (valid until query_next/query_free); *end is true when no page follows. status 200 or 503 (database away, time-out). */
+/* body: the request (wire/query_wire.h); for QUERY_FEED "after" and "limit" are given instead.
+ * Returns ERR_BUSY when too many wait, ERR_INVALID with *error set for a malformed request. The
+ * query starts at once; ready is called for each page. */
+NODISCARD enum err query_start(struct query_pool *pool, enum query_verb verb, struct slice body,
+                               uint64_t after, uint32_t limit, query_ready_fn *ready, void *ctx,
+                               struct query **out, const char **error);
+/* After ready: the page's bytes (valid until query_next/query_free); *end is true when no page
+ * follows. status 200 or 503 (database away, time-out). */
 struct slice query_page(struct query *q, bool *end, int *status);
 /* Asks for the next page; ready will be called again. */
 void query_next(struct query *q);

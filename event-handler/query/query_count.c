@@ -1,8 +1,9 @@
 /*
  * COUNT (NIP-45): how many events match any of the filters, exact up to a cap.
  *
- * One filter that SQL can judge alone is counted by PostgreSQL. Everything else goes through the same merge as a query, with
- * the cap as limit. Private events are counted for those who may read them only.
+ * One filter that SQL can judge alone is counted by PostgreSQL. Everything else goes through the
+ * same merge as a query, with the cap as limit. Private events are counted for those who may read
+ * them only.
  */
 #include "query/hll.h"
 #include "query/query_page.h"
@@ -45,9 +46,11 @@ static void take_register(struct counter *c, const PGresult *r, int row)
         hll_add(&c->hll, (uint8_t)db_get_int4(r, row, 3), rest, n);
 }
 
-static enum err count_by_sql(struct scan_env *env, const struct filter *f, const struct query_plan *plan, struct counter *c)
+static enum err count_by_sql(struct scan_env *env, const struct filter *f,
+                             const struct query_plan *plan, struct counter *c)
 {
-    const struct query_statement *st = c->sketches ? &env->sql->sketch[plan->family] : &env->sql->count[plan->family];
+    const struct query_statement *st =
+        c->sketches ? &env->sql->sketch[plan->family] : &env->sql->count[plan->family];
     struct scan_bounds b = scan_bounds_of(env, f);
     struct scan_privacy privacy = env->privacy;
     struct db_params p;

@@ -1,6 +1,6 @@
 /*
- * Events in seq order: GET /v1/feed, one page per request, and queries with `after`, which are filtered here because both
- * are only ever asked about the last moments.
+ * Events in seq order: GET /v1/feed, one page per request, and queries with `after`, which are
+ * filtered here because both are only ever asked about the last moments.
  */
 #include "query/query_page.h"
 
@@ -11,8 +11,10 @@
 enum { INLINE_BYTES = 8 * 1024, EVENT_ARENA_CAP = 64 * 1024 * 1024 };
 enum { FEED_HEAD, FEED_SEQ, FEED_SIZE, FEED_EVENT };
 
-/* Events behind `after` and up to `up_to`, with feed_head of the same snapshot; one row with NULLs where there is none. */
-static enum err fetch(const struct page_context *ctx, uint64_t after, uint64_t up_to, int64_t limit, PGresult **out)
+/* Events behind `after` and up to `up_to`, with feed_head of the same snapshot; one row with NULLs
+ * where there is none. */
+static enum err fetch(const struct page_context *ctx, uint64_t after, uint64_t up_to, int64_t limit,
+                      PGresult **out)
 {
     struct db_params p;
     enum err err;
@@ -24,9 +26,12 @@ static enum err fetch(const struct page_context *ctx, uint64_t after, uint64_t u
     db_param_int4(&p, INLINE_BYTES);
     db_param_int8(&p, clock_unix());
     err = db_exec(ctx->db, "feed",
-                  "SELECT h.seq, q.* FROM (SELECT seq FROM feed_head LIMIT 1) h LEFT JOIN LATERAL (SELECT e.seq, e.size,"
-                  " CASE WHEN e.size <= $4::int THEN e.event END FROM events e WHERE e.seq > $1::bigint AND e.seq <= $2::bigint"
-                  " AND (e.expires_at IS NULL OR e.expires_at > $5::bigint) ORDER BY e.seq LIMIT $3::bigint) q ON true",
+                  "SELECT h.seq, q.* FROM (SELECT seq FROM feed_head LIMIT 1) h LEFT JOIN LATERAL "
+                  "(SELECT e.seq, e.size,"
+                  " CASE WHEN e.size <= $4::int THEN e.event END FROM events e WHERE e.seq > "
+                  "$1::bigint AND e.seq <= $2::bigint"
+                  " AND (e.expires_at IS NULL OR e.expires_at > $5::bigint) ORDER BY e.seq LIMIT "
+                  "$3::bigint) q ON true",
                   &p, out);
     db_params_reset(&p);
     if (!err && PQntuples(*out) == 0) {
@@ -36,8 +41,10 @@ static enum err fetch(const struct page_context *ctx, uint64_t after, uint64_t u
     return err;
 }
 
-/* The event of a row; fetched alone when it is large. *body keeps its bytes; empty when it was deleted meanwhile. */
-static enum err event_of(const struct page_context *ctx, const PGresult *rows, int row, PGresult **body, struct slice *event)
+/* The event of a row; fetched alone when it is large. *body keeps its bytes; empty when it was
+ * deleted meanwhile. */
+static enum err event_of(const struct page_context *ctx, const PGresult *rows, int row,
+                         PGresult **body, struct slice *event)
 {
     struct db_params p;
     enum err err;
@@ -58,8 +65,9 @@ static enum err event_of(const struct page_context *ctx, const PGresult *rows, i
 typedef enum err line_fn(struct query_run *run, uint64_t seq, struct slice event, struct buf *out);
 
 /* Writes rows until the page is full; *last is the seq up to which the page is complete. */
-static enum err write_rows(struct query_run *run, const struct page_context *ctx, const PGresult *rows, line_fn *line,
-                           struct buf *out, uint64_t *last, bool *full)
+static enum err write_rows(struct query_run *run, const struct page_context *ctx,
+                           const PGresult *rows, line_fn *line, struct buf *out, uint64_t *last,
+                           bool *full)
 {
     *full = false;
     for (int row = 0; row < PQntuples(rows) && !PQgetisnull(rows, row, FEED_SEQ); row++) {
@@ -139,7 +147,8 @@ static bool matches_any(const struct query_request *q, const struct event *ev)
 
 static enum err match_line(struct query_run *run, uint64_t seq, struct slice event, struct buf *out)
 {
-    static const struct event_limits any = {SIZE_MAX, SIZE_MAX, SIZE_MAX}; /* it was accepted once */
+    static const struct event_limits any = {SIZE_MAX, SIZE_MAX,
+                                            SIZE_MAX}; /* it was accepted once */
     struct arena arena;
     struct event ev;
     const char *error;
@@ -159,7 +168,8 @@ static enum err match_line(struct query_run *run, uint64_t seq, struct slice eve
     return OK;
 }
 
-enum err query_after_page(struct query_run *run, const struct page_context *ctx, struct buf *out, bool *end)
+enum err query_after_page(struct query_run *run, const struct page_context *ctx, struct buf *out,
+                          bool *end)
 {
     uint64_t up_to = run->has_snapshot ? run->snapshot : INT64_MAX;
     uint64_t after = run->after < INT64_MAX ? run->after : INT64_MAX;

@@ -1,9 +1,11 @@
 /*
- * Several filters are merged newest first. Each has its own limit, and an event that several of them match counts for
- * each and is given once. A filter that has used up its limit stays as a probe: its next match either is given
- * through another filter, or proves that there is more than the answer holds.
+ * Several filters are merged newest first. Each has its own limit, and an event that several of
+ * them match counts for each and is given once. A filter that has used up its limit stays as a
+ * probe: its next match either is given through another filter, or proves that there is more than
+ * the answer holds.
  *
- * Searches are ranked, so they cannot be merged by time: each is given whole before the others, in order.
+ * Searches are ranked, so they cannot be merged by time: each is given whole before the others, in
+ * order.
  */
 #include "query/query_page.h"
 
@@ -164,7 +166,8 @@ static bool is_search(const struct scan *s)
     return s->planned && s->plan.family == FAMILY_SEARCH;
 }
 
-/* Which filters are searches shows when they are planned: one without words is an ordinary filter. */
+/* Which filters are searches shows when they are planned: one without words is an ordinary filter.
+ */
 static enum err plan_searches(struct query_run *run, struct scan_env *env)
 {
     enum err err = OK;
@@ -175,8 +178,8 @@ static enum err plan_searches(struct query_run *run, struct scan_env *env)
     return err;
 }
 
-static enum err visit_search(struct query_run *run, struct scan *s, struct scan_env *env, query_visit_fn *visit, void *ctx,
-                             bool *full)
+static enum err visit_search(struct query_run *run, struct scan *s, struct scan_env *env,
+                             query_visit_fn *visit, void *ctx, bool *full)
 {
     for (;;) {
         struct scan_row row;
@@ -203,7 +206,8 @@ static enum err visit_search(struct query_run *run, struct scan *s, struct scan_
     }
 }
 
-static enum err visit_searches(struct query_run *run, struct scan_env *env, query_visit_fn *visit, void *ctx, bool *full)
+static enum err visit_searches(struct query_run *run, struct scan_env *env, query_visit_fn *visit,
+                               void *ctx, bool *full)
 {
     enum err err = plan_searches(run, env);
 
@@ -249,7 +253,8 @@ static enum err peek_all(struct query_run *run, struct scan_env *env)
     return OK;
 }
 
-/* The newest row that is shown, or NULL; *active when some scan that shows one may still take it. */
+/* The newest row that is shown, or NULL; *active when some scan that shows one may still take it.
+ */
 static const struct scan_row *newest_shown(const struct query_run *run, bool *active)
 {
     const struct scan_row *newest = NULL;
@@ -282,7 +287,8 @@ static void pass_all(struct query_run *run, int64_t seq)
             scan_pass(&run->scans[i]);
 }
 
-static enum err visit_merged(struct query_run *run, struct scan_env *env, query_visit_fn *visit, void *ctx, bool *full)
+static enum err visit_merged(struct query_run *run, struct scan_env *env, query_visit_fn *visit,
+                             void *ctx, bool *full)
 {
     for (;;) {
         const struct scan_row *row;
@@ -310,7 +316,8 @@ static enum err visit_merged(struct query_run *run, struct scan_env *env, query_
     }
 }
 
-enum err query_run_visit(struct query_run *run, struct scan_env *env, query_visit_fn *visit, void *ctx, bool *end)
+enum err query_run_visit(struct query_run *run, struct scan_env *env, query_visit_fn *visit,
+                         void *ctx, bool *end)
 {
     bool full = false;
     enum err err = visit_searches(run, env, visit, ctx, &full);
@@ -345,7 +352,8 @@ static bool write_event(void *ctx, int64_t seq, struct slice event)
     return true;
 }
 
-enum err query_events_page(struct query_run *run, const struct page_context *ctx, struct buf *out, bool *end)
+enum err query_events_page(struct query_run *run, const struct page_context *ctx, struct buf *out,
+                           bool *end)
 {
     struct page_writer writer = {.out = out, .rows = ctx->rows, .bytes = ctx->bytes};
     struct scan_env env;
@@ -383,14 +391,16 @@ enum err query_head(struct query_run *run, const struct page_context *ctx)
     return err;
 }
 
-enum err query_run_page(struct query_run *run, const struct page_context *ctx, struct buf *out, bool *end)
+enum err query_run_page(struct query_run *run, const struct page_context *ctx, struct buf *out,
+                        bool *end)
 {
     enum err err = OK;
 
     *end = true;
     switch (run->verb) {
     case QUERY_EVENTS:
-        err = run->request.has_after ? query_after_page(run, ctx, out, end) : query_events_page(run, ctx, out, end);
+        err = run->request.has_after ? query_after_page(run, ctx, out, end)
+                                     : query_events_page(run, ctx, out, end);
         break;
     case QUERY_COUNT:
         err = query_count_page(run, ctx, out);

@@ -314,7 +314,7 @@ static bool plan_authors(const struct filter *f, struct arena *arena, struct que
     p->family = FAMILY_AUTHORS;
     p->value = p->walk_authors.v;
     p->n = p->walk_authors.n;
-    p->strong = f->has & FILTER_KINDS;
+    p->strong = p->strong || (f->has & FILTER_KINDS);
     residual_kinds(f, p);
     return true;
 }
@@ -436,8 +436,7 @@ bool query_plan_check(const struct filter *f, int64_t created_at, int kind, stru
         return false;
     if ((f->has & FILTER_UNTIL) && created_at > f->until)
         return false;
-    if ((f->has & FILTER_KINDS) &&
-        !bsearch(&kind, f->kinds, f->n_kinds, sizeof kind, compare_kind))
+    if ((f->has & FILTER_KINDS) && !bsearch(&kind, f->kinds, f->n_kinds, sizeof kind, compare_kind))
         return false;
     if ((f->has & FILTER_AUTHORS) && !has_hex_key(f->authors, f->n_authors, canonical_pubkey(json)))
         return false;

@@ -27,10 +27,10 @@ enum query_family {
 };
 
 enum {
-    PLAN_RESIDUAL_TAGS = 2,  /* further letters that SQL checks; the rest is left to C */
-    PLAN_MAX_PAIRS = 2048,   /* authors x kinds, and addresses, up to here */
-    PLAN_WALK_SOURCES = 40,  /* with more sources a walk through time may be cheaper than probes */
-    PLAN_NO_TAG = -1,        /* driver: author, kind or time instead of a tag letter */
+    PLAN_RESIDUAL_TAGS = 2, /* further letters that SQL checks; the rest is left to C */
+    PLAN_MAX_PAIRS = 2048,  /* authors x kinds, and addresses, up to here */
+    PLAN_WALK_SOURCES = 40, /* with more sources a walk through time may be cheaper than probes */
+    PLAN_NO_TAG = -1,       /* driver: author, kind or time instead of a tag letter */
 };
 
 struct plan_keys {
@@ -51,8 +51,8 @@ struct query_plan {
     size_t n_kinds;
     struct plan_keys authors;
     struct plan_keys tag[PLAN_RESIDUAL_TAGS];
-    bool strong;      /* SQL must check them from the first row on: they may be selective */
-    bool sql_is_all;  /* index keys and residuals cover the filter: COUNT may trust SQL */
+    bool strong;     /* SQL must check them from the first row on: they may be selective */
+    bool sql_is_all; /* index keys and residuals cover the filter: COUNT may trust SQL */
 
     /* For a walk through time (or one kind) instead of probing each source. */
     bool may_walk;

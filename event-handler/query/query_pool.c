@@ -4,10 +4,12 @@
  *   query_start -> WAITING -> RUNNING -> READY --query_next--> WAITING ...
  *                                          \---query_free---> gone
  *
- * WAITING queries stand in one queue; a worker takes the first, fills one page and says `ready`, and forgets it. So pages
- * of long answers alternate with short ones, and a client that reads slowly costs its page and nothing more.
+ * WAITING queries stand in one queue; a worker takes the first, fills one page and says `ready`,
+ * and forgets it. So pages of long answers alternate with short ones, and a client that reads
+ * slowly costs its page and nothing more.
  *
- * Memory: at most READ_QUEUE queries exist, and pages are cut short once those that wait for their readers add up.
+ * Memory: at most READ_QUEUE queries exist, and pages are cut short once those that wait for their
+ * readers add up.
  */
 #include "query/query.h"
 
@@ -39,7 +41,8 @@ struct worker {
     pthread_t thread;
     struct db db, primary; /* the primary is connected when first needed */
     bool secret_known, primary_secret_known;
-    uint64_t generation, primary_generation; /* of the connections that the secrets were read from */
+    uint64_t generation,
+        primary_generation; /* of the connections that the secrets were read from */
     struct siphash_key secret, primary_secret;
 };
 
@@ -107,7 +110,8 @@ static void fail_page(struct query *q, enum err err)
 }
 
 /* Connects, and reads the tag secret of this database. */
-static enum err ready_db(struct db *db, uint64_t *generation, bool *known, struct siphash_key *secret)
+static enum err ready_db(struct db *db, uint64_t *generation, bool *known,
+                         struct siphash_key *secret)
 {
     enum err err = db_ready(db);
 
@@ -136,8 +140,9 @@ static enum err run_page(struct worker *w, struct query *q, size_t bytes)
                                .rows = (size_t)cfg->query_page,
                                .bytes = bytes,
                                .deadline_ms = clock_mono_ms() + (uint64_t)cfg->read_timeout_ms};
-    enum err err = q->on_primary ? ready_db(db, &w->primary_generation, &w->primary_secret_known, secret)
-                                 : ready_db(db, &w->generation, &w->secret_known, secret);
+    enum err err = q->on_primary
+                       ? ready_db(db, &w->primary_generation, &w->primary_secret_known, secret)
+                       : ready_db(db, &w->generation, &w->secret_known, secret);
 
     buf_reset(&q->page);
     if (!err)
@@ -192,7 +197,8 @@ static void check_database(struct worker *w)
     metric_set(M_READ_DATABASE_UP, 0, ok);
 }
 
-/* The next query; NULL when stopping, or when nothing came for a while. Called with the lock held. */
+/* The next query; NULL when stopping, or when nothing came for a while. Called with the lock held.
+ */
 static struct query *take_query(struct worker *w)
 {
     struct query_pool *pool = w->pool;
@@ -266,22 +272,26 @@ static void *worker_main(void *arg)
 /* ---- the pool ---- */
 
 /*
- * Index scans only, in the order that the statements ask for: the generic plans are made once and are right for every
- * parameter. gin_fuzzy_search_limit bounds a search for a word that is in every other event.
+ * Index scans only, in the order that the statements ask for: the generic plans are made once and
+ * are right for every parameter. gin_fuzzy_search_limit bounds a search for a word that is in every
+ * other event.
  */
 static void write_settings(struct query_pool *pool)
 {
-    snprintf(pool->settings, sizeof pool->settings,
-             "SET statement_timeout = %lld; SET jit = off; SET plan_cache_mode = force_generic_plan;"
-             " SET enable_seqscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
-             " SET max_parallel_workers_per_gather = 0; SET gin_fuzzy_search_limit = 20000;"
-             " SET default_transaction_read_only = on",
-             (long long)pool->cfg->read_timeout_ms);
+    snprintf(
+        pool->settings, sizeof pool->settings,
+        "SET statement_timeout = %lld; SET jit = off; SET plan_cache_mode = force_generic_plan;"
+        " SET enable_seqscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET "
+        "enable_mergejoin = off;"
+        " SET max_parallel_workers_per_gather = 0; SET gin_fuzzy_search_limit = 20000;"
+        " SET default_transaction_read_only = on",
+        (long long)pool->cfg->read_timeout_ms);
 }
 
 static bool same_server(const struct db_target *a, const struct db_target *b)
 {
-    return strcmp(a->host, b->host) == 0 && a->port == b->port && strcmp(a->database, b->database) == 0;
+    return strcmp(a->host, b->host) == 0 && a->port == b->port &&
+           strcmp(a->database, b->database) == 0;
 }
 
 static void free_pool(struct query_pool *pool)
@@ -455,8 +465,9 @@ static void dismiss(struct query_pool *pool)
         free_pool(pool);
 }
 
-enum err query_start(struct query_pool *pool, enum query_verb verb, struct slice body, uint64_t after, uint32_t limit,
-                     query_ready_fn *ready, void *ctx, struct query **out, const char **error)
+enum err query_start(struct query_pool *pool, enum query_verb verb, struct slice body,
+                     uint64_t after, uint32_t limit, query_ready_fn *ready, void *ctx,
+                     struct query **out, const char **error)
 {
     struct query *q;
     enum err err = OK;

@@ -1,12 +1,14 @@
 /*
- * A scan runs one statement at a time and hands its rows out one by one. Every row is checked against the whole filter,
- * because index keys are prefixes and hashes, and against the reader's rights (P3); a row that fails is passed over, and the
- * next statement starts behind it, so that the result is exact whatever SQL let through.
+ * A scan runs one statement at a time and hands its rows out one by one. Every row is checked
+ * against the whole filter, because index keys are prefixes and hashes, and against the reader's
+ * rights (P3); a row that fails is passed over, and the next statement starts behind it, so that
+ * the result is exact whatever SQL let through.
  *
- * More sources than a union takes (8): if they are authors or kinds, first walk through time and pick, which is cheap when
- * the answer is dense (a home timeline); when that finds too little for what it looks at, probe each source.
- * Probes fetch a few rows of each source, merge them, and use the merge up to the first source that ran into its
- * own limit: what lies behind that row is not known yet. That source gets a larger limit next time.
+ * More sources than a union takes (8): if they are authors or kinds, first walk through time and
+ * pick, which is cheap when the answer is dense (a home timeline); when that finds too little for
+ * what it looks at, probe each source. Probes fetch a few rows of each source, merge them, and use
+ * the merge up to the first source that ran into its own limit: what lies behind that row is not
+ * known yet. That source gets a larger limit next time.
  */
 #include "query/query_scan.h"
 
@@ -26,7 +28,8 @@ enum {
     WALK_FACTOR = 6, /* rows looked at per row wanted */
     WALK_LEAST = 256,
     WALK_MOST = 4096,
-    PROBE_COST = 8, /* probing one source costs about as much as looking at this many rows on a walk */
+    PROBE_COST =
+        8, /* probing one source costs about as much as looking at this many rows on a walk */
 
     SOURCE_LEAST = 8,           /* rows per source on the first probe */
     BODIES_BYTES = 1024 * 1024, /* large events fetched at a time */
@@ -56,14 +59,19 @@ struct scan_bounds scan_bounds_of(const struct scan_env *env, const struct filte
 /* ---- the plan ---- */
 
 /* How many rows a plan's sources hold between since and until, up to COUNT_ROWS. */
-static enum err count_sources(struct scan_env *env, const struct filter *f, const struct query_plan *plan, int64_t *out)
+static enum err count_sources(struct scan_env *env, const struct filter *f,
+                              const struct query_plan *plan, int64_t *out)
 {
     static const struct query_statement tags = {
-        "driver_tags", "SELECT count(*) FROM (SELECT 1 FROM unnest($4::bigint[]) s(value) JOIN event_tags t ON t.key = s.value"
-                       " WHERE t.created_at < $1::bigint AND t.created_at >= $2::bigint LIMIT $3::bigint) c"};
+        "driver_tags",
+        "SELECT count(*) FROM (SELECT 1 FROM unnest($4::bigint[]) s(value) JOIN event_tags t ON "
+        "t.key = s.value"
+        " WHERE t.created_at < $1::bigint AND t.created_at >= $2::bigint LIMIT $3::bigint) c"};
     static const struct query_statement authors = {
-        "driver_authors", "SELECT count(*) FROM (SELECT 1 FROM unnest($4::bigint[]) s(value) JOIN events e ON e.author = s.value"
-                          " WHERE e.created_at < $1::bigint AND e.created_at >= $2::bigint LIMIT $3::bigint) c"};
+        "driver_authors",
+        "SELECT count(*) FROM (SELECT 1 FROM unnest($4::bigint[]) s(value) JOIN events e ON "
+        "e.author = s.value"
+        " WHERE e.created_at < $1::bigint AND e.created_at >= $2::bigint LIMIT $3::bigint) c"};
     static const struct query_statement author_kinds = {
         "driver_author_kinds",
         "SELECT count(*) FROM (SELECT 1 FROM unnest($4::bigint[], $5::int[]) s(value, kind)"
@@ -95,7 +103,8 @@ static enum err count_sources(struct scan_env *env, const struct filter *f, cons
 
 static bool is_range(const struct query_plan *plan)
 {
-    return plan->family == FAMILY_TAGS || plan->family == FAMILY_AUTHORS || plan->family == FAMILY_AUTHOR_KINDS;
+    return plan->family == FAMILY_TAGS || plan->family == FAMILY_AUTHORS ||
+           plan->family == FAMILY_AUTHOR_KINDS;
 }
 
 enum err scan_plan(struct scan_env *env, const struct filter *f, struct query_plan *out)
@@ -168,7 +177,8 @@ static enum err take_snapshot(struct scan_env *env, const PGresult *r)
 }
 
 /* Runs a statement of query_sql; takes p. */
-static enum err run(struct scan *s, struct scan_env *env, const struct query_statement *st, struct db_params *p)
+static enum err run(struct scan *s, struct scan_env *env, const struct query_statement *st,
+                    struct db_params *p)
 {
     enum err err;
 
@@ -197,7 +207,8 @@ static enum err run(struct scan *s, struct scan_env *env, const struct query_sta
 
 static struct scan_position position_of(const PGresult *r, int row)
 {
-    return (struct scan_position){db_get_int8(r, row, SCAN_CREATED_AT), db_get_int8(r, row, SCAN_TIE)};
+    return (struct scan_position){db_get_int8(r, row, SCAN_CREATED_AT),
+                                  db_get_int8(r, row, SCAN_TIE)};
 }
 
 /* For statements that stop only at their limit or at the end. */
@@ -419,8 +430,10 @@ static enum err fetch_bodies(struct scan *s, struct scan_env *env)
         return ERR_TIMEOUT;
     db_params_init(&p);
     db_param_int8_array(&p, seqs, NULL, n);
-    err = db_exec(env->db, "bodies", "SELECT e.seq, e.event FROM unnest($1::bigint[]) s(seq) JOIN events e ON e.seq = s.seq", &p,
-                  &s->bodies);
+    err = db_exec(
+        env->db, "bodies",
+        "SELECT e.seq, e.event FROM unnest($1::bigint[]) s(seq) JOIN events e ON e.seq = s.seq", &p,
+        &s->bodies);
     db_params_reset(&p);
     return err;
 }

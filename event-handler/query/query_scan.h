@@ -1,8 +1,9 @@
 #ifndef EVENT_HANDLER_QUERY_QUERY_SCAN_H
 #define EVENT_HANDLER_QUERY_QUERY_SCAN_H
 /*
- * One filter's matches, newest first (a search: best first), fetched as they are asked for. A scan remembers its position
- * and nothing else between pages. Owning worker, with the page's environment.
+ * One filter's matches, newest first (a search: best first), fetched as they are asked for. A scan
+ * remembers its position and nothing else between pages. Owning worker, with the page's
+ * environment.
  */
 #include "query/query_sql.h"
 #include "wire/query_wire.h"
@@ -42,12 +43,13 @@ struct scan {
     const struct filter *filter;
     struct query_plan plan;
     bool planned;
-    int64_t remaining;       /* matches that may still be taken; one more is looked up to know whether there are more */
+    int64_t remaining; /* matches that may still be taken; one more is looked up to know whether
+                          there are more */
     struct scan_position at; /* of the last row passed */
     int64_t last_seq;
-    bool full;      /* with residual conditions */
+    bool full;         /* with residual conditions */
     bool skip_private; /* hidden is known: leave private events to SQL */
-    bool probing;   /* walking was not worth while */
+    bool probing;      /* walking was not worth while */
     bool ended;
     int64_t *limits; /* per source, for SHAPE_LATERAL */
 
@@ -68,10 +70,12 @@ void scan_init(struct scan *s, const struct filter *f, int64_t limit);
 /* Plans the scan, if that was not done. scan_peek() does it too. */
 NODISCARD enum err scan_prepare(struct scan *s, struct scan_env *env);
 /* Shows the next match, and keeps it in s->shown; *have is false at the end. */
-NODISCARD enum err scan_peek(struct scan *s, struct scan_env *env, struct scan_row *row, bool *have);
+NODISCARD enum err scan_peek(struct scan *s, struct scan_env *env, struct scan_row *row,
+                             bool *have);
 /* Takes note that the row shown was dealt with. */
 void scan_pass(struct scan *s);
-/* Drops the rows at hand; the scan goes on behind the last one passed. Also before the memory of s goes. */
+/* Drops the rows at hand; the scan goes on behind the last one passed. Also before the memory of s
+ * goes. */
 void scan_park(struct scan *s);
 /* Shows nothing any more. */
 void scan_end(struct scan *s);

@@ -4,13 +4,14 @@
  *   $3     since            $4  newest seq of the snapshot    $5  now, for expiry
  *   $6     limit            $7  events up to this size come along
  *   $8     kinds            FAMILY_TAGS and statements with residuals; NULL for any
- *   $9..   authors, tag keys, tag keys, readers, keys of the readers' p tags; each NULL for "no condition"
- *   then   the sources
+ *   $9..   authors, tag keys, tag keys, readers, keys of the readers' p tags; each NULL for "no
+ * condition" then   the sources
  *
- * Three habits keep PostgreSQL on the index that was meant. A condition that must not choose an index is
- * written so that it cannot (seq + 0, $n IS NULL OR ...). Each branch of a union has its own ORDER BY and
- * LIMIT, so that its rows arrive sorted and Merge Append can stop early. What has to be sorted is fenced
- * off by OFFSET 0, since read connections run with enable_sort off (query_pool.c).
+ * Three habits keep PostgreSQL on the index that was meant. A condition that must not choose an
+ * index is written so that it cannot (seq + 0, $n IS NULL OR ...). Each branch of a union has its
+ * own ORDER BY and LIMIT, so that its rows arrive sorted and Merge Append can stop early. What has
+ * to be sorted is fenced off by OFFSET 0, since read connections run with enable_sort off
+ * (query_pool.c).
  */
 #include "query/query_sql.h"
 
@@ -24,7 +25,7 @@
 enum { COMMON_PARAMS = 7, KINDS_PARAM = 8, FIRST_FULL_SOURCE = 14, TEXT_CAP = 64 * 1024 };
 
 #define KEYSET(t)                                                                                  \
-    "(" t ".created_at, " t ".tie) < ($1::bigint, $2::bigint) AND " t ".created_at >= $3::bigint"   \
+    "(" t ".created_at, " t ".tie) < ($1::bigint, $2::bigint) AND " t ".created_at >= $3::bigint"  \
     " AND " t ".seq + 0 <= $4::bigint"
 #define ALIVE "(e.expires_at IS NULL OR e.expires_at > $5::bigint)"
 #define NEWEST_FIRST(t) " ORDER BY " t ".created_at DESC, " t ".tie DESC"
@@ -50,7 +51,11 @@ static bool family_has_kind(enum query_family f)
 
 enum query_shape query_shape_for(size_t n)
 {
-    return n <= 1 ? SHAPE_ONE : n <= 2 ? SHAPE_TWO : n <= 4 ? SHAPE_FOUR : n <= 8 ? SHAPE_EIGHT : SHAPE_LATERAL;
+    return n <= 1   ? SHAPE_ONE
+           : n <= 2 ? SHAPE_TWO
+           : n <= 4 ? SHAPE_FOUR
+           : n <= 8 ? SHAPE_EIGHT
+                    : SHAPE_LATERAL;
 }
 
 size_t query_shape_sources(enum query_shape shape)
@@ -106,8 +111,8 @@ static void range_of_tags(struct buf *b, const struct branch *br)
 {
     buf_printf(b,
                "SELECT e.seq, t.created_at, t.tie, e.kind, e.size, " EVENT ", %s AS source"
-               " FROM event_tags t JOIN events e ON e.seq = t.seq WHERE t.key = %s AND " KEYSET("t")
-               " AND ($8::int[] IS NULL OR t.kind = ANY ($8)) AND " ALIVE,
+               " FROM event_tags t JOIN events e ON e.seq = t.seq WHERE t.key = %s AND " KEYSET(
+                   "t") " AND ($8::int[] IS NULL OR t.kind = ANY ($8)) AND " ALIVE,
                br->source, br->value);
     if (br->full)
         residuals(b);
@@ -120,7 +125,9 @@ static void range(struct buf *b, const struct branch *br)
         range_of_tags(b, br);
         return;
     }
-    buf_printf(b, "SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT ", %s AS source FROM events e WHERE ",
+    buf_printf(b,
+               "SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT
+               ", %s AS source FROM events e WHERE ",
                br->source);
     if (family_has_value(br->family))
         buf_printf(b, "e.author = %s AND ", br->value);
@@ -179,17 +186,22 @@ static void unnest_sources(struct buf *b, enum query_family family, size_t param
     buf_add_str(b, "i)");
 }
 
-/* Tag values without residuals: merges index entries alone, then fetches the events of those that are left. An
- * entry whose event is expired keeps its row, with an empty event: the caller counts rows per source. */
+/* Tag values without residuals: merges index entries alone, then fetches the events of those that
+ * are left. An entry whose event is expired keeps its row, with an empty event: the caller counts
+ * rows per source. */
 static void lateral_tags(struct buf *b)
 {
     buf_add_str(b, "SELECT k.seq, k.created_at, k.tie, k.kind, coalesce(e.size, 0),"
-                   " CASE WHEN e.seq IS NULL OR NOT " ALIVE " THEN '' WHEN e.size <= $7::int THEN e.event END AS event,"
+                   " CASE WHEN e.seq IS NULL OR NOT " ALIVE
+                   " THEN '' WHEN e.size <= $7::int THEN e.event END AS event,"
                    " k.source FROM (SELECT t.*, s.i AS source FROM ");
     unnest_sources(b, FAMILY_TAGS, first_source(FAMILY_TAGS, false), true);
-    buf_add_str(b, ", LATERAL (SELECT t.seq, t.created_at, t.tie, t.kind FROM event_tags t WHERE t.key = s.value AND " KEYSET("t")
-                   " AND ($8::int[] IS NULL OR t.kind = ANY ($8))" NEWEST_FIRST("t") " LIMIT s.most) t"
-                   " ORDER BY created_at DESC, tie DESC LIMIT $6::bigint) k LEFT JOIN events e ON e.seq = k.seq" NEWEST_FIRST("k"));
+    buf_add_str(
+        b, ", LATERAL (SELECT t.seq, t.created_at, t.tie, t.kind FROM event_tags t WHERE t.key = "
+           "s.value AND " KEYSET("t") " AND ($8::int[] IS NULL OR t.kind = ANY ($8))" NEWEST_FIRST(
+               "t") " LIMIT s.most) t"
+                    " ORDER BY created_at DESC, tie DESC LIMIT $6::bigint) k LEFT JOIN events e ON "
+                    "e.seq = k.seq" NEWEST_FIRST("k"));
 }
 
 static void lateral_shape(struct buf *b, enum query_family family, bool full)
@@ -206,8 +218,9 @@ static void lateral_shape(struct buf *b, enum query_family family, bool full)
 }
 
 /*
- * The walk looks at no more than budget rows, whoever wrote them. The OR with a parameter keeps the list of authors a
- * hash table that is asked per row. If the walk finds too little, the second branch says where it stopped.
+ * The walk looks at no more than budget rows, whoever wrote them. The OR with a parameter keeps the
+ * list of authors a hash table that is asked per row. If the walk finds too little, the second
+ * branch says where it stopped.
  */
 static void walk_shape(struct buf *b, bool of_one_kind, bool full)
 {
@@ -218,42 +231,52 @@ static void walk_shape(struct buf *b, bool of_one_kind, bool full)
         snprintf(kind, sizeof kind, "e.kind = $%zu::int AND ", p + 3);
     buf_printf(b,
                "(SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT ", 0::bigint AS source"
-               " FROM (SELECT * FROM events e WHERE %s" KEYSET("e") NEWEST_FIRST("e") " LIMIT $%zu::bigint) e"
-               " WHERE " ALIVE " AND ($8::int[] IS NULL OR e.kind = ANY ($8))"
-               " AND (e.author IN (SELECT unnest($%zu::bigint[])) OR $%zu::boolean)",
+               " FROM (SELECT * FROM events e WHERE %s" KEYSET("e") NEWEST_FIRST(
+                   "e") " LIMIT $%zu::bigint) e"
+                        " WHERE " ALIVE " AND ($8::int[] IS NULL OR e.kind = ANY ($8))"
+                        " AND (e.author IN (SELECT unnest($%zu::bigint[])) OR $%zu::boolean)",
                kind, p + 2, p, p + 1);
     if (full)
         residuals(b);
     buf_printf(b,
-               " LIMIT $6::bigint) UNION ALL (SELECT -1, e.created_at, e.tie, 0, 0, NULL, 0 FROM events e WHERE %s" KEYSET("e")
-               NEWEST_FIRST("e") " OFFSET $%zu::bigint - 1 LIMIT 1) LIMIT $6",
+               " LIMIT $6::bigint) UNION ALL (SELECT -1, e.created_at, e.tie, 0, 0, NULL, 0 FROM "
+               "events e WHERE %s" KEYSET("e")
+                   NEWEST_FIRST("e") " OFFSET $%zu::bigint - 1 LIMIT 1) LIMIT $6",
                kind, p + 2);
 }
 
 static void points_shape(struct buf *b, const char *column)
 {
     buf_printf(b,
-               "SELECT r.* FROM (SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT ", 0::bigint AS source"
-               " FROM unnest($8::bytea[]) p(point) JOIN events e ON e.%s = p.point WHERE " KEYSET("e") " AND " ALIVE
-               " OFFSET 0) r" NEWEST_FIRST("r") " LIMIT $6::bigint",
+               "SELECT r.* FROM (SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT
+               ", 0::bigint AS source"
+               " FROM unnest($8::bytea[]) p(point) JOIN events e ON e.%s = p.point WHERE " KEYSET(
+                   "e") " AND " ALIVE " OFFSET 0) r" NEWEST_FIRST("r") " LIMIT $6::bigint",
                column);
 }
 
-/* Best match first. Only which events, and in which order: they are then fetched by found_shape(). */
+/* Best match first. Only which events, and in which order: they are then fetched by found_shape().
+ */
 static void search_shape(struct buf *b)
 {
-    buf_add_str(b, "SELECT e.seq, e.created_at, e.tie, e.kind, e.size, NULL::text AS event, 0::bigint AS source"
+    buf_add_str(b, "SELECT e.seq, e.created_at, e.tie, e.kind, e.size, NULL::text AS event, "
+                   "0::bigint AS source"
                    " FROM plainto_tsquery('simple', $14::text) AS wanted, event_search s, events e"
-                   " WHERE s.words @@ wanted AND e.seq = s.seq AND $7::int IS NOT NULL AND " KEYSET("e") " AND " ALIVE);
+                   " WHERE s.words @@ wanted AND e.seq = s.seq AND $7::int IS NOT NULL AND " KEYSET(
+                       "e") " AND " ALIVE);
     residuals(b);
-    buf_add_str(b, " ORDER BY ts_rank(s.words, wanted) DESC, e.created_at DESC, e.tie DESC LIMIT $6::bigint");
+    buf_add_str(
+        b,
+        " ORDER BY ts_rank(s.words, wanted) DESC, e.created_at DESC, e.tie DESC LIMIT $6::bigint");
 }
 
 static void found_shape(struct buf *b)
 {
-    buf_add_str(b, "SELECT r.* FROM (SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT ", s.i AS source"
-                   " FROM unnest($8::bigint[]) WITH ORDINALITY s(seq, i) JOIN events e ON e.seq = s.seq WHERE "
-                   KEYSET("e") " AND " ALIVE " OFFSET 0) r ORDER BY r.source LIMIT $6::bigint");
+    buf_add_str(b, "SELECT r.* FROM (SELECT e.seq, e.created_at, e.tie, e.kind, e.size, " EVENT
+                   ", s.i AS source"
+                   " FROM unnest($8::bigint[]) WITH ORDINALITY s(seq, i) JOIN events e ON e.seq = "
+                   "s.seq WHERE " KEYSET("e") " AND " ALIVE
+                                              " OFFSET 0) r ORDER BY r.source LIMIT $6::bigint");
 }
 
 /* ---- counting ---- */
@@ -263,17 +286,21 @@ static void counted_rows(struct buf *b, enum query_family family)
     buf_add_str(b, "SELECT e.seq, e.pubkey FROM ");
     if (family == FAMILY_TAGS) {
         unnest_sources(b, family, FIRST_FULL_SOURCE, false);
-        buf_add_str(b, " JOIN event_tags t ON t.key = s.value JOIN events e ON e.seq = t.seq WHERE " KEYSET("t")
-                       " AND ($8::int[] IS NULL OR t.kind = ANY ($8)) AND ");
+        buf_add_str(
+            b, " JOIN event_tags t ON t.key = s.value JOIN events e ON e.seq = t.seq WHERE " KEYSET(
+                   "t") " AND ($8::int[] IS NULL OR t.kind = ANY ($8)) AND ");
     } else if (family == FAMILY_IDS) {
-        buf_add_str(b, "unnest($14::bytea[]) p(point) JOIN events e ON e.id = p.point WHERE " KEYSET("e") " AND ");
+        buf_add_str(b,
+                    "unnest($14::bytea[]) p(point) JOIN events e ON e.id = p.point WHERE " KEYSET(
+                        "e") " AND ");
     } else if (family == FAMILY_TIME) {
         buf_add_str(b, "events e WHERE " KEYSET("e") " AND ");
     } else {
         unnest_sources(b, family, FIRST_FULL_SOURCE, false);
         buf_printf(b, " JOIN events e ON %s%s%s WHERE " KEYSET("e") " AND ",
                    family_has_value(family) ? "e.author = s.value" : "",
-                   family == FAMILY_AUTHOR_KINDS ? " AND " : "", family_has_kind(family) ? "e.kind = s.kind" : "");
+                   family == FAMILY_AUTHOR_KINDS ? " AND " : "",
+                   family_has_kind(family) ? "e.kind = s.kind" : "");
     }
     buf_add_str(b, ALIVE);
     residuals(b);
@@ -288,18 +315,21 @@ static const char *distinct_events(enum query_family family)
 
 static void count_text(struct buf *b, enum query_family family)
 {
-    buf_printf(b, "SELECT (SELECT seq FROM feed_head LIMIT 1), count(*), %s FROM (", distinct_events(family));
+    buf_printf(b, "SELECT (SELECT seq FROM feed_head LIMIT 1), count(*), %s FROM (",
+               distinct_events(family));
     counted_rows(b, family);
     buf_add_str(b, ") c WHERE $7::int IS NOT NULL");
 }
 
-/* NIP-45: the register is named by one byte of the pubkey; its value grows as the bytes behind it get smaller. */
+/* NIP-45: the register is named by one byte of the pubkey; its value grows as the bytes behind it
+ * get smaller. */
 static void sketch_text(struct buf *b, enum query_family family)
 {
-    buf_printf(b,
-               "SELECT (SELECT seq FROM feed_head LIMIT 1), count(*), %s, get_byte(c.pubkey, $7::int),"
-               " min(encode(substring(c.pubkey FROM $7 + 2), 'hex') COLLATE \"C\") FROM (",
-               distinct_events(family));
+    buf_printf(
+        b,
+        "SELECT (SELECT seq FROM feed_head LIMIT 1), count(*), %s, get_byte(c.pubkey, $7::int),"
+        " min(encode(substring(c.pubkey FROM $7 + 2), 'hex') COLLATE \"C\") FROM (",
+        distinct_events(family));
     counted_rows(b, family);
     buf_add_str(b, ") c GROUP BY 4");
 }
@@ -317,7 +347,8 @@ static char *take_text(struct buf *b)
     return text;
 }
 
-static struct query_statement named(struct buf *b, const char *what, enum query_family family, int shape, int full)
+static struct query_statement named(struct buf *b, const char *what, enum query_family family,
+                                    int shape, int full)
 {
     struct query_statement st;
 
@@ -327,7 +358,8 @@ static struct query_statement named(struct buf *b, const char *what, enum query_
     return st;
 }
 
-static struct query_statement scan_statement(struct buf *b, enum query_family family, enum query_shape shape, bool full)
+static struct query_statement scan_statement(struct buf *b, enum query_family family,
+                                             enum query_shape shape, bool full)
 {
     buf_add_str(b, WITH_HEAD);
     if (family == FAMILY_IDS)
@@ -387,7 +419,8 @@ struct query_sql *query_sql_new(void)
         for (int s = 0; s < QUERY_SHAPES; s++)
             for (int full = 0; full < 2; full++)
                 if (scan_exists((enum query_family)f, (enum query_shape)s, full))
-                    sql->scan[f][s][full] = scan_statement(&b, (enum query_family)f, (enum query_shape)s, full);
+                    sql->scan[f][s][full] =
+                        scan_statement(&b, (enum query_family)f, (enum query_shape)s, full);
         if (!count_exists((enum query_family)f))
             continue;
         count_text(&b, (enum query_family)f);
@@ -448,7 +481,8 @@ static void param_bounds(struct db_params *p, const struct scan_bounds *b)
 }
 
 /* $8 to $13 */
-static void param_residuals(struct db_params *p, const struct query_plan *plan, const struct scan_privacy *privacy)
+static void param_residuals(struct db_params *p, const struct query_plan *plan,
+                            const struct scan_privacy *privacy)
 {
     param_kinds(p, plan->kinds, plan->n_kinds);
     param_keys(p, &plan->authors);
@@ -487,8 +521,9 @@ static void param_arrays(struct db_params *p, const struct query_plan *plan)
         db_param_int4_array(p, plan->kind, plan->n);
 }
 
-void query_sql_params(struct db_params *p, const struct query_plan *plan, enum query_shape shape, bool full,
-                      const struct scan_bounds *b, const struct scan_privacy *privacy, const int64_t *limits)
+void query_sql_params(struct db_params *p, const struct query_plan *plan, enum query_shape shape,
+                      bool full, const struct scan_bounds *b, const struct scan_privacy *privacy,
+                      const int64_t *limits)
 {
     param_bounds(p, b);
     if (full)
@@ -508,8 +543,9 @@ void query_sql_params(struct db_params *p, const struct query_plan *plan, enum q
     }
 }
 
-void query_sql_walk_params(struct db_params *p, const struct query_plan *plan, bool full, const struct scan_bounds *b,
-                           const struct scan_privacy *privacy, int64_t budget)
+void query_sql_walk_params(struct db_params *p, const struct query_plan *plan, bool full,
+                           const struct scan_bounds *b, const struct scan_privacy *privacy,
+                           int64_t budget)
 {
     struct query_plan walk = {.kinds = plan->walk_kinds, .n_kinds = plan->n_walk_kinds};
 
@@ -525,14 +561,16 @@ void query_sql_walk_params(struct db_params *p, const struct query_plan *plan, b
         db_param_int4(p, plan->walk_kinds[0]);
 }
 
-void query_sql_found_params(struct db_params *p, const struct scan_bounds *b, const int64_t *seqs, size_t n)
+void query_sql_found_params(struct db_params *p, const struct scan_bounds *b, const int64_t *seqs,
+                            size_t n)
 {
     param_bounds(p, b);
     db_param_int8_array(p, seqs, NULL, n);
 }
 
-void query_sql_count_params(struct db_params *p, const struct query_plan *plan, const struct scan_bounds *b,
-                            const struct scan_privacy *privacy, int byte)
+void query_sql_count_params(struct db_params *p, const struct query_plan *plan,
+                            const struct scan_bounds *b, const struct scan_privacy *privacy,
+                            int byte)
 {
     struct scan_bounds bounds = *b;
 
