@@ -13,13 +13,11 @@ const services = join(root, 'tests/support/services.sh');
 
 export const binary = (name) => join(process.env.TANDEM_BIN ?? join(root, 'build'), name);
 
-const freePort = () => new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-        const { port } = server.address();
-        server.close(() => resolve(port));
-    });
+// Below the range from which the system numbers outgoing connections, of which one could take the port before the service does.
+const freePort = () => new Promise((resolve) => {
+    const port = 20000 + Math.floor(Math.random() * 12000), server = net.createServer();
+    server.once('error', () => resolve(freePort()));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(port)));
 });
 
 // What a service needs of our own environment: where programs are, and where sanitizers report.
