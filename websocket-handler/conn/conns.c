@@ -1,13 +1,11 @@
 #include "conn/conns.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "conn/conn_internal.h"
 #include "metrics.h"
-#include "ops/log.h"
 
 /* Connections beyond the clients' cap, so that a full relay still answers /healthz and says 503 in
  * words. */

@@ -104,22 +104,22 @@ static int open_spare(void)
  */
 static bool turn_away(struct listener *l)
 {
-    static struct log_gate gate;
     uint32_t suppressed;
     int fd;
 
-    metric_add(M_CONNECTIONS_REFUSED, REFUSED_FILES, 1);
-    if (log_gate_open(&gate, GATE_MS, &suppressed))
-        log_error("listener", "out of file descriptors, turning clients away", "suppressed=%u",
-                  suppressed);
-    if (l->spare_fd < 0)
-        return false;
-    close(l->spare_fd);
+    if (l->spare_fd >= 0)
+        close(l->spare_fd);
     fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
     l->spare_fd = open_spare();
-    return fd >= 0;
+    if (fd < 0)
+        return false; /* nobody is waiting */
+    metric_add(M_CONNECTIONS_REFUSED, REFUSED_FILES, 1);
+    if (log_gate_open(&l->gate, GATE_MS, &suppressed))
+        log_error("listener", "out of file descriptors, turning clients away", "suppressed=%u",
+                  suppressed);
+    return true;
 }
 
 static void on_connection(uv_poll_t *handle, int status, int events)

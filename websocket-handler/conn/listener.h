@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "conn/plain_http.h"
+#include "ops/log.h"
 
 struct listener {
     uv_poll_t poll;
@@ -15,6 +16,7 @@ struct listener {
     int spare_fd; /* given up for a moment when descriptors run out, to turn the next client away */
     enum http_port port;
     bool open;
+    struct log_gate gate;
 };
 
 /*
