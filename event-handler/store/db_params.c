@@ -178,7 +178,7 @@ static void add_slices(struct db_params *p, uint32_t type, const struct slice *v
     at = add_array(p, has_null, type, n, bytes);
     for (size_t i = 0; at && i < n; i++) {
         at = put32(at, v[i].ptr ? (uint32_t)v[i].len : UINT32_MAX);
-        if (v[i].len > 0)
+        if (v[i].ptr)
             memcpy(at, v[i].ptr, v[i].len);
         at += v[i].len;
     }
