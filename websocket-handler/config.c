@@ -66,6 +66,10 @@ static const struct setting table[] = {
            "With more than this queued for a client its stored events pause until it has read."),
     NUMBER("WS_SEND_HARD_BYTES", send_hard_bytes, "8388608", 65536, 1073741824, "Connections",
            "With more than this queued a client is cut. Must be above WS_SEND_SOFT_BYTES."),
+    NUMBER("WS_SEND_TOTAL_BYTES", send_total_bytes, "536870912", 1048576, 1099511627776,
+           "Connections",
+           "With more than this queued for all clients of a worker together, every client above "
+           "WS_SEND_SOFT_BYTES is cut when more comes for it."),
     NUMBER("WS_SHUTDOWN_SECONDS", shutdown_spread_seconds, "3", 0, 5, "Connections",
            "On SIGTERM the clients are closed (1012) evenly over this time, so that they do not "
            "all come back at once."),

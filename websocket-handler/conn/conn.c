@@ -68,7 +68,7 @@ static void set_congested(struct conn *c, bool congested)
 
 static void drop_queue(struct conn *c)
 {
-    conns.tally.queued_bytes -= (int64_t)c->out.bytes;
+    conns.queued -= c->out.bytes;
     outq_clear(&c->out, &conns.chunks);
 }
 
@@ -93,7 +93,7 @@ void conn_flush(struct conn *c)
         if (n >= 0) {
             outq_consume(&c->out, &conns.chunks, (size_t)n);
             conns.tally.bytes_out += n;
-            conns.tally.queued_bytes -= n;
+            conns.queued -= (size_t)n;
         } else if (errno == EAGAIN || errno == ENOBUFS) {
             c->blocked = true;
         } else if (errno != EINTR) {
@@ -117,19 +117,24 @@ static void flush_all_early(void)
     conns.unflushed = 0;
 }
 
+/* What one connection may have queued. When all together have too much, the slow ones go first. */
+static size_t hard_mark(void)
+{
+    return conns.queued > conns.total_bytes ? conns.soft_bytes : conns.hard_bytes;
+}
+
 /* Something has been queued. False when that was too much: the connection ends. */
 static bool queued(struct conn *c, size_t n)
 {
-    conns.tally.queued_bytes += (int64_t)n;
+    conns.queued += n;
     conns.unflushed += n;
     if (!c->blocked)
         conn_mark_dirty(c);
     if (conns.unflushed > EARLY_FLUSH_BYTES)
         flush_all_early();
-    if (c->out.bytes <= conns.soft_bytes)
-        return true;
-    conn_flush(c);
-    if (c->out.bytes > conns.hard_bytes)
+    if (c->out.bytes > conns.soft_bytes)
+        conn_flush(c);
+    if (c->out.bytes > hard_mark())
         cut(c, CONN_CLOSE_SLOW);
     else if (c->out.bytes > conns.soft_bytes)
         set_congested(c, true);
@@ -359,7 +364,7 @@ static void queue_farewell(struct conn *c, enum conn_close_reason reason)
     p[n] = (char)(code >> 8);
     p[n + 1] = (char)(code & 0xff);
     memcpy(p + n + 2, farewells[reason].words, words_len);
-    conns.tally.queued_bytes += (int64_t)(n + 2 + words_len);
+    conns.queued += n + 2 + words_len;
 }
 
 void conn_close(struct conn *c, enum conn_close_reason reason)

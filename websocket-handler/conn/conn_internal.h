@@ -75,16 +75,16 @@ struct conns {
     size_t unflushed;  /* bytes queued since the dirty connections were last written */
     size_t n_clients;  /* WebSocket clients that are OPEN */
     size_t n_all;
+    size_t queued;         /* bytes in all queues */
     uint32_t close_cursor; /* slot that conns_close_some() looks at next */
     bool draining;
     /* Settings, as numbers of the right kind. */
-    size_t soft_bytes, low_bytes, hard_bytes, stop_reading_bytes;
+    size_t soft_bytes, low_bytes, hard_bytes, total_bytes, stop_reading_bytes;
     size_t max_clients;
     uint32_t ping_ticks, silence_ticks, head_ticks, message_ticks;
     /* Counted here, and passed on to the metrics once per turn. */
     struct {
         int64_t messages_in, bytes_in, messages_out, bytes_out;
-        int64_t queued_bytes;
     } tally;
     char read_buffer[READ_BYTES];
 };

@@ -88,7 +88,7 @@ static void upgrade(struct conn *c, const struct http_head *head,
     memcpy(p, start, n);
     memcpy(p + n, accept, HANDSHAKE_ACCEPT_LEN);
     memcpy(p + n + HANDSHAKE_ACCEPT_LEN, "\r\n\r\n", 4);
-    conns.tally.queued_bytes += (int64_t)c->out.bytes;
+    conns.queued += c->out.bytes;
     conn_mark_dirty(c);
 
     count_status(101);

@@ -30,9 +30,8 @@ static void publish_tally(void)
         metric_add(M_MESSAGES_OUT, 0, conns.tally.messages_out);
     if (conns.tally.bytes_out)
         metric_add(M_BYTES_OUT, 0, conns.tally.bytes_out);
-    if (conns.tally.queued_bytes)
-        metric_add(M_SEND_QUEUE_BYTES, 0, conns.tally.queued_bytes);
     memset(&conns.tally, 0, sizeof(conns.tally));
+    metric_set(M_SEND_QUEUE_BYTES, 0, (int64_t)conns.queued);
     metric_set(M_FRAME_DECODERS, 0, (int64_t)conns.frames.n_used);
 }
 
@@ -77,6 +76,7 @@ static void read_settings(const struct config *cfg)
     conns.soft_bytes = (size_t)cfg->send_soft_bytes;
     conns.low_bytes = conns.soft_bytes / 2;
     conns.hard_bytes = (size_t)cfg->send_hard_bytes;
+    conns.total_bytes = (size_t)cfg->send_total_bytes;
     /* A client that asks on without reading the answers is first held back, and only then cut. */
     conns.stop_reading_bytes = (conns.soft_bytes + conns.hard_bytes) / 2;
     conns.max_clients = (size_t)cfg->max_connections;

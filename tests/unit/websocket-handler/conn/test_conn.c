@@ -73,8 +73,8 @@ static void message(struct session *s, struct slice text)
         while (conn_send_shared(s->conn, SLICE("x"), relay.body))
             ;
     } else if (slice_eq(text, SLICE("fill"))) {
-        while (!conn_is_congested(s->conn))
-            assert_true(conn_send_shared(s->conn, SLICE("x"), relay.body));
+        while (!conn_is_congested(s->conn) && conn_send_shared(s->conn, SLICE("x"), relay.body))
+            ;
     } else if (slice_eq(text, SLICE("pause"))) {
         conn_pause_reading(s->conn);
     } else {
@@ -103,14 +103,13 @@ static void closed(struct session *s)
 
 static const struct conn_ops ops = {opened, message, binary, drained, closed};
 
-static int setup(void **state)
+static int start(int64_t total_bytes)
 {
     int fd;
     struct sockaddr_in address;
     socklen_t len = sizeof(address);
     char *body = malloc(50000);
 
-    (void)state;
     memset(&relay, 0, sizeof(relay));
     relay.cfg = (struct config){
         .relay_name = "Test",
@@ -126,6 +125,7 @@ static int setup(void **state)
         .message_seconds = 2,
         .send_soft_bytes = 100000,
         .send_hard_bytes = 1000000,
+        .send_total_bytes = total_bytes,
     };
     memset(body, 'b', 50000);
     relay.body = refbuf_new(slice_of(body, 50000));
@@ -139,6 +139,18 @@ static int setup(void **state)
     relay.port = ntohs(address.sin_port);
     assert_int_equal(listener_open(&relay.listener, &relay.loop, fd, HTTP_PUBLIC), OK);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return start(100000000);
+}
+
+static int setup_with_a_small_total(void **state)
+{
+    (void)state;
+    return start(1);
 }
 
 static int teardown(void **state)
@@ -454,6 +466,25 @@ static void a_slow_reader_is_cut(void **state)
     client_close(&cl);
 }
 
+static void slow_readers_go_early_when_all_have_too_much(void **state)
+{
+    struct client slow, other;
+    struct conn_handle h;
+
+    (void)state;
+    client_open(&slow);
+    h = relay.newest->handle;
+    client_frame(&slow, 0x81, "fill"); /* to just above the soft mark */
+    turn(&slow, false, 50);
+    assert_null(conn_lookup(h));
+    client_open(&other);
+    client_frame(&other, 0x81, "echo");
+    wait_text(&other, "echo");
+    client_close(&slow);
+    client_close(&other);
+    turn(NULL, false, 20);
+}
+
 static void a_paused_client_is_heard_later(void **state)
 {
     struct client cl;
@@ -572,6 +603,8 @@ int main(void)
         TEST(large_bodies_arrive_whole),
         TEST(a_congested_session_hears_when_it_may_go_on),
         TEST(a_slow_reader_is_cut),
+        cmocka_unit_test_setup_teardown(slow_readers_go_early_when_all_have_too_much,
+                                        setup_with_a_small_total, teardown),
         TEST(a_paused_client_is_heard_later),
         TEST(silent_clients_are_pinged_then_cut),
         TEST(a_request_and_a_message_must_come_in_time),
