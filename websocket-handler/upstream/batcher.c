@@ -97,15 +97,16 @@ static bool batch_is_full(const struct batcher *b, const struct batch *batch, si
 /* The batch that takes an event of so many bytes. */
 static struct batch *batch_to_fill(struct batcher *b, size_t bytes)
 {
-    struct batch *batch = NULL;
+    struct batch *batch;
 
-    if (!list_empty(&b->waiting))
+    if (!list_empty(&b->waiting)) {
         batch = container_of(b->waiting.prev, struct batch, node);
-    if (!batch || batch_is_full(b, batch, bytes)) {
-        batch = batch_new(b);
-        if (batch)
-            list_push(&b->waiting, &batch->node);
+        if (!batch_is_full(b, batch, bytes))
+            return batch;
     }
+    batch = batch_new(b);
+    if (batch)
+        list_push(&b->waiting, &batch->node);
     return batch;
 }
 
