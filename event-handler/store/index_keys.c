@@ -20,7 +20,8 @@ enum err index_tag_secret_load(struct db *db, struct siphash_key *out)
     enum err err;
 
     db_params_init(&none);
-    err = db_exec(db, "tag_secret", "SELECT value FROM relay_secret WHERE name = 'tag_key'", &none, &r);
+    err = db_exec(db, "tag_secret", "SELECT value FROM relay_secret WHERE name = 'tag_key'", &none,
+                  &r);
     db_params_reset(&none);
     if (err)
         return err;

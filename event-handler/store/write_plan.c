@@ -215,7 +215,8 @@ static bool make_tables(struct planner *p, const struct write_known *known, stru
 
 static void load_known(struct planner *p, const struct write_known *k)
 {
-    for (size_t i = 0; i < p->n; i++) { /* all at once: a deletion may come before the version it names */
+    for (size_t i = 0; i < p->n;
+         i++) { /* all at once: a deletion may come before the version it names */
         if (p->ne[i]->has_address)
             address_of(p, p->ne[i]->address);
     }
