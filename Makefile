@@ -74,7 +74,7 @@ SQL := $(sort $(wildcard event-handler/store/sql/*.sql))
 LANDING := $(wildcard websocket-handler/conn/landing.html)
 HEADERS := $(sort $(shell find common $(wildcard $(SERVICES)) -name '*.h'))
 TEST_CODE := $(sort $(shell find tests/unit tests/fuzz tests/bench -name '*.[ch]' 2>/dev/null))
-SHELL_SCRIPTS := $(sort $(shell find tests scripts deploy .ci -name '*.sh' -o -path '.ci/run' 2>/dev/null))
+SHELL_SCRIPTS := $(sort $(shell find tests scripts deploy .ci -name node_modules -prune -o \( -name '*.sh' -o -path .ci/run \) -print))
 
 PROGRAMS := $(foreach s,$(SERVICES),$(if $(wildcard $(s)/main.c),$(B)/$(s)))
 UNIT_PROGRAMS := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
