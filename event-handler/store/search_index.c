@@ -3,7 +3,7 @@
 #include "nostr/event.h"
 #include "store/search_text.h"
 
-enum { STEP_MOST = 200, MEMORY_MOST = 256 * 1024 * 1024 };
+enum { STEP_MOST = 200, STEP_BYTES = 4 * 1024 * 1024, MEMORY_MOST = 256 * 1024 * 1024 };
 
 #define LOCK_NUMBER "128018180695406" /* see migrate.c */
 
@@ -51,23 +51,30 @@ static enum err begin(struct db *db, uint64_t *done, uint64_t *head)
     return err;
 }
 
-static enum err read_events(struct db *db, uint64_t after, uint64_t up_to, PGresult **r)
+/* The events with text in (after, *up_to], which is lowered to where STEP_BYTES are full. */
+static enum err read_events(struct db *db, uint64_t after, uint64_t *up_to, PGresult **r)
 {
     struct db_params p;
     const int32_t *kinds;
     size_t n_kinds;
+    int last;
     enum err err;
 
     kinds = search_text_kinds(&n_kinds);
     db_params_init(&p);
     db_param_int8(&p, (int64_t)after);
-    db_param_int8(&p, (int64_t)up_to);
+    db_param_int8(&p, (int64_t)*up_to);
     db_param_int4_array(&p, kinds, n_kinds);
+    db_param_int8(&p, STEP_BYTES);
     err = db_exec(db, "search_read",
-                  "SELECT seq, event FROM events WHERE seq > $1::bigint AND seq <= $2::bigint AND "
-                  "kind = ANY($3::integer[])",
+                  "SELECT seq, event, total FROM (SELECT seq, size, event, sum(size) OVER (ORDER "
+                  "BY seq) AS total FROM events WHERE seq > $1::bigint AND seq <= $2::bigint AND "
+                  "kind = ANY($3::integer[])) AS e WHERE total - size < $4::bigint ORDER BY seq",
                   &p, r);
     db_params_reset(&p);
+    last = err ? 0 : PQntuples(*r);
+    if (last-- > 0 && db_get_int8(*r, last, 2) >= STEP_BYTES)
+        *up_to = (uint64_t)db_get_int8(*r, last, 0);
     return err;
 }
 
@@ -143,7 +150,7 @@ static enum err set_progress(struct db *db, uint64_t seq)
     return err ? err : db_run(db, "COMMIT");
 }
 
-static enum err index_range(struct search_index *s, struct db *db, uint64_t after, uint64_t up_to,
+static enum err index_range(struct search_index *s, struct db *db, uint64_t after, uint64_t *up_to,
                             bool skip, size_t *indexed)
 {
     struct rows rows = {0};
@@ -158,7 +165,7 @@ static enum err index_range(struct search_index *s, struct db *db, uint64_t afte
     if (!err)
         err = add_rows(db, &rows);
     if (!err)
-        err = set_progress(db, up_to);
+        err = set_progress(db, *up_to);
     if (!err)
         *indexed = rows.n;
     return err;
@@ -175,7 +182,7 @@ enum err search_index_step(struct search_index *s, struct db *db, size_t *indexe
     if (!err && head > done) {
         up_to = done + (s->step > 0 ? (uint64_t)s->step : 1);
         up_to = up_to < head ? up_to : head;
-        err = index_range(s, db, done, up_to, s->step == 0, indexed);
+        err = index_range(s, db, done, &up_to, s->step == 0, indexed);
         if (!err)
             s->behind = head - up_to;
         if (!err && s->step < STEP_MOST)
