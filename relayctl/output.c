@@ -6,28 +6,53 @@
 
 enum { MAX_LINE = 2048 };
 
-/* The length of the control character at p (U+0080 to U+009F take two bytes), or 0. */
-static size_t control_length(const char *p, const char *end)
+static bool continues(const char *p, const char *end)
+{
+    return p < end && ((unsigned char)*p & 0xc0) == 0x80;
+}
+
+/* The length of the UTF-8 sequence at p, or 0 when it is not one. */
+static size_t utf8_sequence(const char *p, const char *end)
+{
+    unsigned char lead = (unsigned char)*p;
+    size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+    if (lead > 0xf4)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if (!continues(p + i, end))
+            return 0;
+    }
+    /* The shortest form only: a control character may not hide in a longer one. */
+    if ((lead == 0xe0 && (unsigned char)p[1] < 0xa0) ||
+        (lead == 0xf0 && (unsigned char)p[1] < 0x90))
+        return 0;
+    return n;
+}
+
+/* How many bytes at p a terminal must not see: a control character (U+0080 to U+009F take two
+ * bytes) or a byte that is not UTF-8; 0 when the next character is harmless. */
+static size_t harmful_length(const char *p, const char *end, size_t *character)
 {
     unsigned char c = (unsigned char)*p;
 
-    if (c < 0x20 || c == 0x7f)
+    *character = utf8_sequence(p, end);
+    if (*character == 0 || c < 0x20 || c == 0x7f)
         return 1;
-    return c == 0xc2 && end - p > 1 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] <= 0x9f
-               ? 2
-               : 0;
+    return c == 0xc2 && (unsigned char)p[1] <= 0x9f ? 2 : 0;
 }
 
 void output_visible(struct buf *out, struct slice text, const char *keep)
 {
     const char *end = text.ptr + text.len;
     const char *plain = text.ptr; /* start of what is copied as it is */
+    size_t character;
 
     for (const char *p = text.ptr; p < end;) {
-        size_t n = control_length(p, end);
+        size_t n = harmful_length(p, end, &character);
 
         if (n == 0 || (*p != '\0' && strchr(keep, *p))) {
-            p++;
+            p += character;
             continue;
         }
         buf_add(out, plain, (size_t)(p - plain));

@@ -83,8 +83,12 @@ enum err secret_load(char *given, uint8_t out[SECRET_BYTES])
 {
     if (!given)
         return load_environment(out);
-    if (!secret_parse(slice_str(given), out))
-        return load_file(given, out);
+    if (!secret_parse(slice_str(given), out)) {
+        if (!slice_has_prefix(slice_str(given), SLICE("nsec1")))
+            return load_file(given, out);
+        output_error("--key: the nsec is mistyped"); /* and still no business of the terminal's */
+        return ERR_INVALID;
+    }
     explicit_bzero(given, strlen(given));
     output_error("warning: a key on the command line is seen by others on this machine and stays "
                  "in the shell's history; put it into a file");
