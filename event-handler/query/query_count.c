@@ -69,6 +69,8 @@ static enum err count_by_sql(struct scan_env *env, const struct filter *f,
     for (int row = 0; row < PQntuples(r); row++) {
         if ((uint64_t)db_get_int8(r, row, 0) < env->min_seq)
             err = ERR_GONE;
+        if (PQgetisnull(r, row, 1))
+            break; /* nothing to sketch */
         rows += db_get_int8(r, row, 1);
         c->n += db_get_int8(r, row, 2);
         if (c->sketches)

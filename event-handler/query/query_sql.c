@@ -325,13 +325,13 @@ static void count_text(struct buf *b, enum query_family family)
  * get smaller. */
 static void sketch_text(struct buf *b, enum query_family family)
 {
-    buf_printf(
-        b,
-        "SELECT (SELECT seq FROM feed_head LIMIT 1), count(*), %s, get_byte(c.pubkey, $7::int),"
-        " min(encode(substring(c.pubkey FROM $7 + 2), 'hex') COLLATE \"C\") FROM (",
-        distinct_events(family));
+    buf_printf(b,
+               WITH_HEAD
+               "SELECT count(*), %s, get_byte(c.pubkey, $7::int),"
+               " min(encode(substring(c.pubkey FROM $7 + 2), 'hex') COLLATE \"C\") FROM (",
+               distinct_events(family));
     counted_rows(b, family);
-    buf_add_str(b, ") c GROUP BY 4");
+    buf_add_str(b, ") c GROUP BY 3) q ON true");
 }
 
 /* ---- the table ---- */
