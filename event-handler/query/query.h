@@ -33,7 +33,8 @@ NODISCARD enum err query_start(struct query_pool *pool, enum query_verb verb, st
 struct slice query_page(struct query *q, bool *end, int *status);
 /* Asks for the next page; ready will be called again. */
 void query_next(struct query *q);
-/* Any time after the last ready call, or instead of query_next: cancels. */
+/* Frees it: between a call of ready and query_next(), in which case the rest is not read, or after
+ * the last page. A query that is waiting or running cannot be freed. */
 void query_free(struct query *q);
 
 struct query_health {
