@@ -44,10 +44,13 @@ static size_t harmful_length(const char *p, const char *end, size_t *character)
 
 void output_visible(struct buf *out, struct slice text, const char *keep)
 {
-    const char *end = text.ptr + text.len;
     const char *plain = text.ptr; /* start of what is copied as it is */
+    const char *end;
     size_t character;
 
+    if (text.len == 0)
+        return;
+    end = text.ptr + text.len;
     for (const char *p = text.ptr; p < end;) {
         size_t n = harmful_length(p, end, &character);
 

@@ -41,9 +41,13 @@ void ws_handshake_accept(const char *key, char out[WS_ACCEPT_LETTERS + 1])
 static bool next_line(struct slice *head, struct slice *line)
 {
     const char *end = head->len > 0 ? memchr(head->ptr, '\n', head->len) : NULL;
-    size_t n = end ? (size_t)(end - head->ptr) : head->len;
+    size_t n;
 
-    *line = slice_of(head->ptr, n);
+    *line = *head;
+    if (head->len == 0)
+        return false;
+    n = end ? (size_t)(end - head->ptr) : head->len;
+    line->len = n;
     if (end)
         n++;
     *head = slice_of(head->ptr + n, head->len - n);
