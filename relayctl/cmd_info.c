@@ -1,27 +1,23 @@
-#include <stdlib.h>
-
-#include <jansson.h>
-
 #include "address.h"
 #include "command.h"
 #include "http.h"
 #include "output.h"
+#include "pretty.h"
 
-/* The document in the order in which the relay sent it, indented. */
 static bool print_document(struct slice body)
 {
-    json_error_t error;
-    json_t *document =
-        json_loadb(body.ptr ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, &error);
-    char *text = document ? json_dumps(document, JSON_INDENT(2)) : NULL;
+    const char *error;
+    struct buf text;
+    bool ok;
 
-    if (text)
-        output_json(slice_str(text));
+    buf_init(&text, 16 * MIB);
+    ok = pretty_json(body, &text, &error);
+    if (ok)
+        output_json(buf_slice(&text));
     else
-        output_error("what the relay sent is not JSON: %s", error.text);
-    free(text);
-    json_decref(document);
-    return text != NULL;
+        output_error("what the relay sent is not JSON: %s", error);
+    buf_deinit(&text);
+    return ok;
 }
 
 static bool print_answer(const struct http_answer *answer, const char *relay)
