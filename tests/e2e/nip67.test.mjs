@@ -14,7 +14,7 @@ describe('NIP-67', () => {
     after(() => stack.stop());
 
     it('finish only when nothing further is stored, more when something is known to be', async () => {
-        const a = new Person();
+        const [a, b] = [new Person(), new Person()];
         for (let i = 0; i < 4; i++) await client.accept(a.event({ created_at: now() - i, content: word() }));
         const hint = async (...filters) => (await client.query(...filters)).eose[2];
         assert.deepEqual(await hint({ authors: [a.pubkey], limit: 10 }), ['finish']);
@@ -24,7 +24,9 @@ describe('NIP-67', () => {
         for (let i = 0; i < 2; i++) await client.accept(a.event({ created_at: now() - 10 - i, content: word() }));
         assert.deepEqual(await hint({ authors: [a.pubkey] }), ['more']);
         assert.deepEqual(await hint({ authors: [a.pubkey], kinds: [9] }), ['finish']);
-        assert.deepEqual(await hint({ authors: [a.pubkey], limit: 10 }, { authors: [a.pubkey], limit: 2, kinds: [1] }), ['more']);
+        for (let i = 0; i < 3; i++) await client.accept(b.event({ created_at: now() - i, content: word() }));
+        assert.deepEqual(await hint({ authors: [a.pubkey], limit: 10 }, { authors: [b.pubkey], limit: 2 }), ['more'], 'one of two filters is cut');
+        assert.deepEqual(await hint({ authors: [a.pubkey], limit: 10 }, { authors: [a.pubkey], limit: 2 }), ['finish'], 'what one filter cuts the other gives');
         assert.notDeepEqual(await hint({ authors: [a.pubkey], limit: 0 }), ['finish']);
     });
 

@@ -153,8 +153,8 @@ describe('relayctl key', () => {
         const run = start(['watch', '--limit', '0', '--key', HEX_3, '{"kinds":[1]}']);
         await until(() => /command line/.test(run.err));
         assert.ok(!readFileSync(`/proc/${run.child.pid}/cmdline`, 'latin1').includes(HEX_3));
-        run.child.kill('SIGINT');
-        assert.equal((await run.ended).status, 0);
+        run.child.kill();
+        await run.ended;
     });
 });
 
