@@ -1,5 +1,5 @@
 // Keys and signed events. Keys are fresh for each call, so tests on one relay do not meet each other's events.
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { finalizeEvent, generateSecretKey, getPublicKey } from 'nostr-tools/pure';
 import { schnorr } from '@noble/curves/secp256k1';
 
@@ -33,5 +33,5 @@ export class Person {
     }
 }
 
-export const hex = (n = 32) => [...crypto.getRandomValues(new Uint8Array(n))].map((b) => b.toString(16).padStart(2, '0')).join('');
+export const hex = (n = 32) => randomBytes(n).toString('hex');
 export const word = () => `w${hex(6)}`;
