@@ -76,7 +76,8 @@ cat <<EOT
   In a browser      http://127.0.0.1:$WS_PORT/
   What it is        curl -H 'Accept: application/nostr+json' http://127.0.0.1:$WS_PORT/
   Its metrics       curl http://127.0.0.1:$METRICS_PORT/metrics
-  Talk to it        websocat ws://127.0.0.1:$WS_PORT      then type  ["REQ","hello",{"limit":5}]
+  Say something     build/relayctl key new me.key && build/relayctl pub --key me.key "hello"
+  Read it           build/relayctl req '{"limit":5}'       (watch goes on with live events)
   Or add ws://127.0.0.1:$WS_PORT to the relays of any Nostr client on this machine.
 
   Ctrl-C stops everything; the data stays in .run/
