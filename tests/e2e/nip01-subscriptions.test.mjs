@@ -103,6 +103,23 @@ describe('NIP-01 subscriptions', () => {
         watcher.close();
     });
 
+    it('a long answer does not hold up what the same connection sends behind it', async () => {
+        const a = new Person(), c = await Client.open(stack.url());
+        await c.acceptAll(Array.from({ length: 1200 }, (_, i) => a.event({ created_at: now() - i, content: 'x'.repeat(3000) })), 100);
+        c.ws.pause();
+        c.send(['REQ', 'long', { authors: [a.pubkey], limit: 5000 }]);
+        const note = a.note('behind it');
+        c.send(['EVENT', note]);
+        const other = await Client.open(stack.url());
+        for (let i = 0; i < 100 && !(await other.ids({ ids: [note.id] })).length; i++) await sleep(20);
+        assert.deepEqual(await other.ids({ ids: [note.id] }), [note.id], 'stored while nobody reads the long answer');
+        c.ws.resume();
+        await c.find((m) => m[0] === 'EOSE' && m[1] === 'long');
+        await c.find((m) => m[0] === 'OK' && m[1] === note.id);
+        other.close();
+        c.close();
+    });
+
     it('the seam: events published while the query runs arrive exactly once', async () => {
         const a = new Person();
         const stored = Array.from({ length: 300 }, (_, i) => a.event({ created_at: now() - 400 + i, content: `${i}` }));
