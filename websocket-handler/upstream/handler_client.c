@@ -22,6 +22,8 @@ enum {
     PROBE_DOWN_FIRST_MS = 50, /* and of one that is down: growing */
     PROBE_DOWN_MOST_MS = 1000,
     PROBE_IDLE_MS = 2000,
+    OUTAGE_WAIT_MS =
+        3000, /* how long after the last one went down calls wait for one to come back */
     LOG_EVERY_MS = 10000,
 };
 
@@ -55,8 +57,9 @@ struct handler_client {
     unsigned n_endpoints;
     unsigned turn; /* where the search for an endpoint begins */
     struct list calls;
-    struct list failing; /* calls that nobody can take; told in on_fail() */
-    uv_timer_t probe_timer, fail_timer;
+    struct list waiting; /* calls that nobody can take now */
+    uint64_t outage_ms;  /* when the last endpoint went down */
+    uv_timer_t probe_timer, wait_timer;
     unsigned open_handles;
     bool closing;
     struct log_gate gate;
@@ -81,13 +84,16 @@ static const struct http_sink_ops call_ops;
 
 /* ---- endpoints ---- */
 
-static void count_up(const struct handler_client *hc)
+static void on_wait(uv_timer_t *timer);
+
+static unsigned count_up(const struct handler_client *hc)
 {
-    int64_t up = 0;
+    unsigned up = 0;
 
     for (unsigned i = 0; i < hc->n_endpoints; i++)
         up += hc->endpoint[i].state != ENDPOINT_DOWN;
     metric_set(M_ENDPOINTS_UP, 0, up);
+    return up;
 }
 
 static void endpoint_enter(struct endpoint *ep, enum endpoint_state state)
@@ -103,7 +109,10 @@ static void endpoint_enter(struct endpoint *ep, enum endpoint_state state)
     if (ep->state == state)
         return;
     ep->state = state;
-    count_up(ep->hc);
+    if (count_up(ep->hc) == 0)
+        ep->hc->outage_ms = now;
+    else
+        uv_timer_start(&ep->hc->wait_timer, on_wait, 0, 0);
     if (state == ENDPOINT_READY)
         log_info("upstream", "event handler is ready", "url=%s", ep->base);
     else
@@ -153,22 +162,6 @@ static void complete(struct handler_call *call)
     call_free(call);
 }
 
-static void on_fail(uv_timer_t *timer)
-{
-    struct handler_client *hc = timer->data;
-
-    while (!list_empty(&hc->failing))
-        complete(container_of(hc->failing.next, struct handler_call, node));
-}
-
-/* Ends the call with result.err from the loop, since nobody may be called back at once. */
-static void fail_later(struct handler_call *call)
-{
-    list_remove(&call->node);
-    list_push(&call->hc->failing, &call->node);
-    uv_timer_start(&call->hc->fail_timer, on_fail, 0, 0);
-}
-
 /* Sends the call to ep. False without memory. */
 static bool send_to(struct handler_call *call, struct endpoint *ep)
 {
@@ -208,6 +201,46 @@ static struct handler_call *call_new(struct handler_client *hc, const struct han
     return call;
 }
 
+/*
+ * Nobody can take the call now. While the outage is young it waits, since a restart is over in a
+ * moment; later it fails, but from the loop, as nobody may be called back at once.
+ */
+static void wait_for_endpoint(struct handler_call *call)
+{
+    struct handler_client *hc = call->hc;
+    uint64_t now = uv_now(hc->loop), end = hc->outage_ms + OUTAGE_WAIT_MS;
+
+    call->tried = 0;
+    list_remove(&call->node);
+    list_push(&hc->waiting, &call->node);
+    if (!uv_is_active((uv_handle_t *)&hc->wait_timer))
+        uv_timer_start(&hc->wait_timer, on_wait, end > now ? end - now : 0, 0);
+}
+
+/* The outage is over, or has lasted too long: sends what waits, or ends it. */
+static void on_wait(uv_timer_t *timer)
+{
+    struct handler_client *hc = timer->data;
+    struct list waiting;
+
+    list_init(&waiting);
+    for (struct list *node; (node = list_pop(&hc->waiting)) != NULL;)
+        list_push(&waiting, node);
+    while (!list_empty(&waiting)) {
+        struct handler_call *call = container_of(waiting.next, struct handler_call, node);
+        struct endpoint *ep = choose(hc, call);
+
+        if (ep && send_to(call, ep)) {
+            list_remove(&call->node);
+            list_push(&hc->calls, &call->node);
+            continue;
+        }
+        call->result = (struct handler_result){
+            .err = ERR_GONE, .sentence = "the event handler is not available, please try again"};
+        complete(call);
+    }
+}
+
 struct handler_call *handler_call_start(struct handler_client *hc,
                                         const struct handler_request *req,
                                         struct handler_sink *sink)
@@ -219,9 +252,7 @@ struct handler_call *handler_call_start(struct handler_client *hc,
         return NULL;
     ep = choose(hc, call);
     if (!ep) {
-        call->result = (struct handler_result){
-            .err = ERR_GONE, .sentence = "the event handler is not available, please try again"};
-        fail_later(call);
+        wait_for_endpoint(call);
     } else if (!send_to(call, ep)) {
         call_free(call);
         return NULL;
@@ -339,6 +370,12 @@ static void blame(struct endpoint *ep, enum err err)
         ep->probe_at_ms = 0; /* is it slow, or stuck? */
 }
 
+/* Is nobody up, but not for long? */
+static bool outage_is_young(const struct handler_client *hc)
+{
+    return count_up(hc) == 0 && uv_now(hc->loop) < hc->outage_ms + OUTAGE_WAIT_MS;
+}
+
 static void on_done(struct http_sink *http_sink, enum err err)
 {
     struct handler_call *call = container_of(http_sink, struct handler_call, http_sink);
@@ -351,18 +388,44 @@ static void on_done(struct http_sink *http_sink, enum err err)
     leave_endpoint(call);
     if (call->req.route != HANDLER_READYZ)
         blame(at, err);
-    if (call->result.err == OK || call->result.err == ERR_INVALID || call->handed_on) {
+    if (call->result.err == OK || call->result.err == ERR_INVALID || call->handed_on ||
+        call->req.route == HANDLER_READYZ) {
         complete(call);
         return;
     }
-    next = call->req.route == HANDLER_READYZ ? NULL : choose(call->hc, call);
-    if (!next || !send_to(call, next))
+    next = choose(call->hc, call);
+    if (!next && outage_is_young(call->hc))
+        wait_for_endpoint(call);
+    else if (!next || !send_to(call, next))
         complete(call);
 }
 
 static const struct http_sink_ops call_ops = {.bytes = on_bytes, .done = on_done};
 
 /* ---- probes ---- */
+
+/* ep does not answer probes: what waits for an answer from it is asked elsewhere, if there is an
+ * elsewhere. */
+static void evacuate(struct endpoint *ep)
+{
+    struct handler_client *hc = ep->hc;
+
+    for (struct list *l = hc->calls.next, *next; l != &hc->calls; l = next) {
+        struct handler_call *call = container_of(l, struct handler_call, node);
+        struct endpoint *other;
+
+        next = l->next;
+        if (call->endpoint != ep || call->handed_on || call->req.route == HANDLER_READYZ)
+            continue;
+        other = choose(hc, call);
+        if (!other)
+            continue;
+        http_call_cancel(call->http);
+        leave_endpoint(call);
+        if (!send_to(call, other))
+            wait_for_endpoint(call);
+    }
+}
 
 static void on_probed(struct handler_sink *sink, const struct handler_result *r)
 {
@@ -376,6 +439,8 @@ static void on_probed(struct handler_sink *sink, const struct handler_result *r)
     else
         endpoint_enter(ep, r->err == ERR_BUSY || r->err == ERR_INVALID ? ENDPOINT_DEGRADED
                                                                        : ENDPOINT_DOWN);
+    if (ep->state == ENDPOINT_DOWN)
+        evacuate(ep);
 }
 
 static const struct handler_sink_ops probe_ops = {.done = on_probed};
@@ -490,7 +555,7 @@ struct handler_client *handler_client_new(uv_loop_t *loop, const struct config *
     hc->loop = loop;
     hc->cfg = cfg;
     list_init(&hc->calls);
-    list_init(&hc->failing);
+    list_init(&hc->waiting);
     hc->curl = curl_loop_new(loop);
     if (!hc->curl || !make_headers(hc) ||
         !add_endpoints(hc, cfg->event_handler_hosts, cfg->event_handler_port)) {
@@ -501,8 +566,8 @@ struct handler_client *handler_client_new(uv_loop_t *loop, const struct config *
         return NULL;
     }
     uv_timer_init(loop, &hc->probe_timer);
-    uv_timer_init(loop, &hc->fail_timer);
-    hc->probe_timer.data = hc->fail_timer.data = hc;
+    uv_timer_init(loop, &hc->wait_timer);
+    hc->probe_timer.data = hc->wait_timer.data = hc;
     hc->open_handles = 2;
     uv_timer_start(&hc->probe_timer, on_probe_tick, 0, PROBE_TICK_MS);
     count_up(hc);
@@ -528,9 +593,9 @@ void handler_client_close(struct handler_client *hc)
     if (!hc)
         return;
     cancel_all(&hc->calls);
-    cancel_all(&hc->failing);
+    cancel_all(&hc->waiting);
     curl_loop_close(hc->curl);
     curl_slist_free_all(hc->headers);
     uv_close((uv_handle_t *)&hc->probe_timer, on_closed);
-    uv_close((uv_handle_t *)&hc->fail_timer, on_closed);
+    uv_close((uv_handle_t *)&hc->wait_timer, on_closed);
 }

@@ -13,7 +13,8 @@
  *   DEGRADED   answers, but says 503 (its database is away, say): asked only when none is ready
  *   DOWN       does not answer: not asked until a probe gets through
  *
- * With all of them down a call fails at once, so clients hear of it promptly.
+ * With all of them down calls wait for a few seconds, which bridges a restart. Once the outage has
+ * lasted that long a call fails at once, so clients hear of it promptly.
  */
 #include <uv.h>
 

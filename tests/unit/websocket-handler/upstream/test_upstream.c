@@ -519,6 +519,7 @@ static void nobody_is_there(void **state)
     run_for(300); /* the probes find out */
     assert_false(upstream_ready(up, &reason));
     assert_non_null(strstr(reason, "event handler: "));
+    run_for(3200);
     began = clock_mono_ms();
     assert_int_equal(add_event(1, 10), OK);
     run_until(verdicts, "1:(the event handler is not available, please try again)", 2000);
@@ -532,6 +533,49 @@ static void nobody_is_there(void **state)
     assert_null(reason);
     assert_int_equal(add_event(2, 10), OK);
     run_until(verdicts, "2:ok", 2000);
+}
+
+/* A restart: what comes meanwhile waits, and so does what was under way. */
+static void short_outage_is_bridged(void **state)
+{
+    (void)state;
+    server_close(&servers[1]);
+    run_for(10);
+    start();
+    run_for(200);
+    servers[0].events = (struct script){.cut = true};
+    assert_int_equal(add_event(0, 10), OK);
+    run_for(50);
+    server_close(&servers[0]);
+    run_for(300);
+    assert_int_equal(add_event(1, 10), OK);
+    run_for(300);
+    assert_string_equal(verdicts, "");
+    servers[0].events = (struct script){.response = YES};
+    server_listen(&servers[0]);
+    run_until(verdicts, "1:ok@7", 2000);
+    assert_string_equal(verdicts, "0:ok@7 1:ok@7 ");
+}
+
+/* One event handler hangs: after a probe has found out, its calls are made elsewhere. */
+static void hanging_endpoint_is_evacuated(void **state)
+{
+    uint64_t began = clock_mono_ms();
+
+    (void)state;
+    cfg.events_seconds = 60;
+    cfg.batches_in_flight = 2;
+    start();
+    servers[0].events.response = servers[0].readyz.response = NULL;
+    servers[1].events.response = YES;
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(add_event(i, 10), OK);
+        run_for(20);
+    }
+    run_until(verdicts, "0:ok", 8000);
+    run_until(verdicts, "1:ok", 8000);
+    assert_true(servers[0].n_events > 0);
+    assert_true(clock_mono_ms() - began < 7000);
 }
 
 static void all_say_503(void **state)
@@ -736,6 +780,8 @@ int main(void)
         TEST(too_few_verdicts),
         cmocka_unit_test_teardown(failover, teardown),
         TEST(nobody_is_there),
+        TEST(short_outage_is_bridged),
+        TEST(hanging_endpoint_is_evacuated),
         TEST(all_say_503),
         TEST(rows_and_end),
         TEST(connections_are_reused),
