@@ -71,6 +71,8 @@ enum row_result row_stream_resume(struct row_stream *rs, struct row_reader *read
     enum row_result result;
     size_t used;
 
+    if (rs->kept.len == 0)
+        return ROWS_MORE;
     result =
         take_lines(rs, rs->kept.ptr + rs->kept_from, rs->kept.len - rs->kept_from, reader, &used);
     if (result == ROWS_STOPPED)
@@ -80,7 +82,7 @@ enum row_result row_stream_resume(struct row_stream *rs, struct row_reader *read
         rs->kept_from = 0;
         buf_reset(&rs->kept);
     }
-    return result;
+    return result == ROWS_END && rs->kept.len > 0 ? ROWS_BROKEN : result;
 }
 
 /* With something kept: adds just what completes its last line, and hands that out. */
