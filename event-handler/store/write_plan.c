@@ -41,6 +41,7 @@ struct planner {
     size_t n;
     struct keymap ids, tombs, addresses, vanished;
     int32_t *id_address; /* by id number: which address it holds or held, or KEYMAP_NONE */
+    int32_t *id_event;   /* by id number: the event's number in the batch, or IN_DATABASE */
     struct address_state *address;
     struct vanish_state *vanish;
     struct write_plan *plan;
@@ -161,9 +162,13 @@ static struct address_state *address_of(struct planner *p, const uint8_t address
     return &p->address[at];
 }
 
-static void remember_id(struct planner *p, const struct event_id *id, int32_t address)
+static void remember_id(struct planner *p, const struct event_id *id, int32_t address,
+                        int32_t number)
 {
-    p->id_address[keymap_add(&p->ids, id->b)] = address;
+    int32_t at = keymap_add(&p->ids, id->b);
+
+    p->id_address[at] = address;
+    p->id_event[at] = number;
 }
 
 static void raise_floor(struct address_state *a, int64_t up_to, bool by_author)
@@ -199,14 +204,15 @@ static bool make_tables(struct planner *p, const struct write_known *known, stru
 
     count_targets(p, &targets, &requests);
     p->id_address = arena_alloc(arena, max_ids * sizeof *p->id_address);
+    p->id_event = arena_alloc(arena, max_ids * sizeof *p->id_event);
     p->address = arena_alloc(arena, max_addresses * sizeof *p->address);
     p->vanish = arena_alloc(arena, (known->n_vanish + requests) * sizeof *p->vanish);
     p->plan->replaced = arena_alloc(arena, (known->n_holders + 1) * sizeof *p->plan->replaced);
     p->plan->tombstone = arena_alloc(arena, targets * sizeof *p->plan->tombstone);
     p->plan->floor = arena_alloc(arena, targets * sizeof *p->plan->floor);
     p->plan->vanish = arena_alloc(arena, requests * sizeof *p->plan->vanish);
-    return p->id_address && p->address && p->vanish && p->plan->replaced && p->plan->tombstone &&
-           p->plan->floor && p->plan->vanish &&
+    return p->id_address && p->id_event && p->address && p->vanish && p->plan->replaced &&
+           p->plan->tombstone && p->plan->floor && p->plan->vanish &&
            keymap_init(&p->ids, arena, sizeof(struct event_id), max_ids) &&
            keymap_init(&p->tombs, arena, sizeof(struct tombstone), known->n_tombstones + targets) &&
            keymap_init(&p->addresses, arena, 32, max_addresses) &&
@@ -221,7 +227,7 @@ static void load_known(struct planner *p, const struct write_known *k)
             address_of(p, p->ne[i]->address);
     }
     for (size_t i = 0; i < k->n_stored; i++)
-        remember_id(p, &k->stored[i], KEYMAP_NONE);
+        remember_id(p, &k->stored[i], KEYMAP_NONE, IN_DATABASE);
     for (size_t i = 0; i < k->n_holders; i++) {
         const struct holder *h = &k->holder[i];
         struct address_state *a = address_of(p, h->address);
@@ -231,7 +237,7 @@ static void load_known(struct planner *p, const struct write_known *k)
         a->author = h->pubkey;
         a->holder_created_at = h->created_at;
         a->stored_seq = h->seq;
-        remember_id(p, &h->id, keymap_find(&p->addresses, h->address));
+        remember_id(p, &h->id, keymap_find(&p->addresses, h->address), IN_DATABASE);
     }
     for (size_t i = 0; i < k->n_tombstones; i++)
         keymap_add(&p->tombs, &k->tombstone[i]);
@@ -311,6 +317,30 @@ static enum verdict judge_version(struct new_event *ne, const struct address_sta
     return VERDICT_ACCEPTED;
 }
 
+/* All gift wraps to a key that vanishes go, whatever their date. */
+static bool is_wrap_to_vanished(const struct planner *p, const struct event *ev, int32_t number)
+{
+    struct pubkey recipient;
+
+    if (ev->kind != KIND_GIFT_WRAP || p->vanished.n == 0)
+        return false;
+    for (uint32_t at = 0; event_next_recipient(ev, &at, &recipient);) {
+        const struct vanish_state *v = find_vanish(p, &recipient);
+
+        if (v && v->last_request > number)
+            return true;
+    }
+    return false;
+}
+
+/* Stored, or accepted earlier in the batch; and not erased since. */
+static bool is_known(const struct planner *p, const struct event *ev)
+{
+    int32_t at = keymap_find(&p->ids, ev->id.b);
+
+    return at != KEYMAP_NONE && !is_wrap_to_vanished(p, ev, p->id_event[at]);
+}
+
 static enum verdict judge(struct planner *p, struct new_event *ne)
 {
     ne->message = "";
@@ -320,7 +350,7 @@ static enum verdict judge(struct planner *p, struct new_event *ne)
         return refuse(ne, VERDICT_BLOCKED, "deleted by its author");
     if (ne->has_address)
         return judge_version(ne, address_of(p, ne->address));
-    if (keymap_find(&p->ids, ne->ev->id.b) != KEYMAP_NONE)
+    if (is_known(p, ne->ev))
         return refuse(ne, VERDICT_DUPLICATE, "already have this event");
     return VERDICT_ACCEPTED;
 }
@@ -394,9 +424,9 @@ static void apply(struct planner *p, int32_t number)
         a->holder_id = ne->ev->id;
         a->author = ne->ev->pubkey;
         a->holder_created_at = ne->ev->created_at;
-        remember_id(p, &ne->ev->id, keymap_find(&p->addresses, ne->address));
+        remember_id(p, &ne->ev->id, keymap_find(&p->addresses, ne->address), number);
     } else {
-        remember_id(p, &ne->ev->id, KEYMAP_NONE);
+        remember_id(p, &ne->ev->id, KEYMAP_NONE, number);
     }
     if (ne->ev->kind == KIND_DELETION)
         apply_deletion(p, ne->ev);
@@ -405,22 +435,6 @@ static void apply(struct planner *p, int32_t number)
 }
 
 /* ---- what is left ---- */
-
-/* All gift wraps to a key that vanishes go, whatever their date. */
-static bool is_wrap_to_vanished(const struct planner *p, const struct event *ev, int32_t number)
-{
-    struct pubkey recipient;
-
-    if (ev->kind != KIND_GIFT_WRAP || p->vanished.n == 0)
-        return false;
-    for (uint32_t at = 0; event_next_recipient(ev, &at, &recipient);) {
-        const struct vanish_state *v = find_vanish(p, &recipient);
-
-        if (v && v->last_request > number)
-            return true;
-    }
-    return false;
-}
 
 static bool is_left(struct planner *p, int32_t number)
 {

@@ -96,6 +96,11 @@ static const struct {
       {"21 a 62 200", VERDICT_ACCEPTED, true},
       {"12 x 1059 200 p=a", VERDICT_BLOCKED, false},
       {"13 x 1059 201 p=a", VERDICT_ACCEPTED, true}}},
+    {"a gift wrap that comes again after it was erased",
+     {{"11 x 1059 300 p=a", VERDICT_ACCEPTED, false},
+      {"21 a 62 200", VERDICT_ACCEPTED, true},
+      {"11 x 1059 300 p=a", VERDICT_ACCEPTED, true},
+      {"11 x 1059 300 p=a", VERDICT_DUPLICATE, false}}},
     {"an older request to vanish is stored too",
      {{"22 a 62 200", VERDICT_ACCEPTED, true}, {"21 a 62 100", VERDICT_ACCEPTED, true}}},
 };
