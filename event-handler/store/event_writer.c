@@ -101,16 +101,40 @@ static enum err act(struct event_writer *w, struct new_event *const *ne, size_t 
     return err;
 }
 
-/* Puts off requests to vanish that would keep the writer busy: NIP-62, erase.h. */
+static enum err is_stored(struct event_writer *w, const struct event_id *id, bool *stored)
+{
+    struct slice key = slice_of((const char *)id->b, sizeof id->b);
+    struct db_params p;
+    PGresult *r = NULL;
+    enum err err;
+
+    db_params_init(&p);
+    db_param_bytea_array(&p, &key, 1);
+    err = db_exec(&w->db, write_statement_name(STORED), write_statement_sql(STORED), &p, &r);
+    db_params_reset(&p);
+    *stored = !err && PQntuples(r) > 0;
+    PQclear(r);
+    return err;
+}
+
+/* Puts off requests to vanish that would keep the writer busy: NIP-62, erase.h. One that is stored
+ * has been obeyed: sent again, by anybody, it must not erase the gift wraps that came since. */
 static enum err defer_large_erasures(struct event_writer *w, struct new_event *const *ne, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct vanish v = {ne[i]->ev->pubkey, ne[i]->ev->created_at};
         struct db_params p;
         PGresult *r = NULL;
+        bool stored;
         enum err err;
 
+        ne[i]->deferred = false;
         if (ne[i]->ev->kind != KIND_VANISH)
+            continue;
+        err = is_stored(w, &ne[i]->ev->id, &stored);
+        if (err)
+            return err;
+        if (stored)
             continue;
         erase_params(&p, &v, &w->tag_secret, WRITE_ERASE_MOST);
         err = db_exec(&w->db, write_statement_name(HISTORY), write_statement_sql(HISTORY), &p, &r);

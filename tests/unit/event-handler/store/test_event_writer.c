@@ -312,6 +312,42 @@ static void test_vanish(void **state)
     assert_consistent();
 }
 
+/* One transaction does what two would have done. */
+static void test_erased_and_sent_again(void **state)
+{
+    struct new_event *batch[2];
+
+    TEST_NEEDS_DB();
+    expect("11 x 1059 300 p=a", VERDICT_ACCEPTED);
+    batch[0] = made_event(&made, "66 a 62 200 relay=ALL_RELAYS");
+    batch[1] = made_event(&made, "11 x 1059 300 p=a");
+    event_writer_store(&writer, batch, 2);
+    assert_int_equal(batch[0]->verdict, VERDICT_ACCEPTED);
+    assert_int_equal(batch[1]->verdict, VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events WHERE kind = 1059"), 1);
+    assert_consistent();
+}
+
+/* Anybody can send an old request again: it must not erase what came after it. */
+static void test_vanish_again(void **state)
+{
+    static struct new_event *batch[MOST];
+    struct new_event *request;
+
+    TEST_NEEDS_DB();
+    expect("66 a 62 200 relay=ALL_RELAYS", VERDICT_ACCEPTED);
+    for (unsigned i = 0; i < MOST; i++) {
+        batch[i] = made_event(&made, "00 x 1059 250 p=a");
+        memcpy(((struct event *)batch[i]->ev)->id.b, &i, sizeof i);
+    }
+    event_writer_store(&writer, batch, MOST);
+    request = made_event(&made, "66 a 62 200 relay=ALL_RELAYS");
+    event_writer_store(&writer, &request, 1);
+    assert_false(request->deferred);
+    assert_int_equal(request->verdict, VERDICT_DUPLICATE);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events"), MOST + 1);
+}
+
 static void test_search(void **state)
 {
     struct search_index index;
@@ -365,6 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_database_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expiry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_vanish, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_erased_and_sent_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vanish_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_search, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_migrations, set_up, tear_down),
     };
