@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api/server.h"
 #include "config.h"
@@ -115,8 +116,8 @@ static void stop(struct event_handler *eh)
     api_drain(eh->api, DRAIN_MS);
     if (eh->queries)
         query_pool_stop(eh->queries);
-    if (eh->ingest)
-        ingest_stop(eh->ingest, FLUSH_MS);
+    if (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS))
+        _exit(EXIT_FAILURE); /* requests wait for it for ever: MHD could not be stopped */
     api_stop(eh->api);
 }
 

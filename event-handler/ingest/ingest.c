@@ -336,16 +336,16 @@ static bool join_threads(struct ingest *in)
     return all;
 }
 
-void ingest_stop(struct ingest *in, uint64_t deadline_ms)
+bool ingest_stop(struct ingest *in, uint64_t deadline_ms)
 {
     if (!in)
-        return;
+        return true;
     pipeline_close(&in->pipeline);
     if (!pipeline_drain(&in->pipeline, deadline_ms))
         pipeline_abort(&in->pipeline);
     if (!join_threads(in)) {
         log_warn("ingest", "the database does not answer: giving up on it", "");
-        return; /* the process is about to end; the threads end with it */
+        return false; /* the process is about to end; the threads end with it */
     }
     maintenance_free(in->maintenance);
     publisher_stop(in->publisher, STOP_GRACE_MS);
@@ -355,6 +355,7 @@ void ingest_stop(struct ingest *in, uint64_t deadline_ms)
     pthread_mutex_destroy(&in->release_lock);
     free(in->checker);
     free(in);
+    return true;
 }
 
 /* ---- any thread ---- */

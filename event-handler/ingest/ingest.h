@@ -20,8 +20,9 @@ typedef void ingest_done_fn(struct ingest_batch *b, void *ctx);
 /* Starts the threads. The database and Redis need not be there yet. NULL without threads or memory
  * (logged). cfg is borrowed. */
 struct ingest *ingest_start(const struct config *cfg);
-/* Stops taking batches, finishes what is queued (within deadline_ms), joins the threads. */
-void ingest_stop(struct ingest *in, uint64_t deadline_ms);
+/* Stops taking batches, finishes what is queued (within deadline_ms), joins the threads. False when
+ * one hangs in the database: then nothing was freed, and some batches are never done. */
+bool ingest_stop(struct ingest *in, uint64_t deadline_ms);
 
 /* Any thread. Takes body over: it is empty afterwards, also when ERR_BUSY (the queue is full:
  * answer 503) or ERR_NOMEM is returned, where done is not called. done may run before this returns;
