@@ -24,6 +24,7 @@ enum {
     RETRY_MOST_MS = 2000,
     DRAIN_MS = 3000, /* for requests in progress; then */
     FLUSH_MS = 3000, /* for events that were taken in */
+    STOP_SECONDS = 9, /* for all of it, whatever hangs */
 };
 
 struct event_handler {
@@ -111,8 +112,20 @@ static int serve(struct event_handler *eh)
     return EXIT_SUCCESS;
 }
 
+/* A database that hangs holds its threads. Nothing acknowledged is lost by not waiting for them. */
+static void on_overdue(int signal)
+{
+    static const char line[] = "event-handler: something hangs; stopped without waiting for it\n";
+
+    (void)signal;
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(EXIT_FAILURE);
+}
+
 static void stop(struct event_handler *eh)
 {
+    signal(SIGALRM, on_overdue);
+    alarm(STOP_SECONDS);
     api_drain(eh->api, DRAIN_MS);
     if (eh->queries)
         query_pool_stop(eh->queries);

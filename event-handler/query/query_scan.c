@@ -85,6 +85,8 @@ static enum err count_sources(struct scan_env *env, const struct filter *f,
     PGresult *r;
     enum err err;
 
+    if (clock_mono_ms() >= env->deadline_ms)
+        return ERR_TIMEOUT;
     db_params_init(&p);
     db_param_int8(&p, b.created_at);
     db_param_int8(&p, b.since);

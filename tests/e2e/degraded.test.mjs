@@ -124,4 +124,24 @@ describe('graceful shutdown', () => {
         for (const id of acked) assert.equal(await own.sql(`SELECT count(*) FROM events WHERE id = decode('${id}','hex')`), '1');
         await own.stop();
     });
+
+    it('SIGTERM ends an event handler within 10 s though its database hangs, and not by a signal', async () => {
+        const own = await startStack(), c = await Client.open(own.url());
+        await c.accept(new Person().note(word()));
+        const backends = (await own.sql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tandem-event-handler-%'")).split('\n').map(Number);
+        assert.ok(backends.length >= 3);
+        for (const pid of backends) process.kill(pid, 'SIGSTOP');
+        try {
+            c.send(['EVENT', new Person().note(word())]);
+            c.send(['REQ', 'hung', { limit: 1 }]);
+            await sleep(200);
+            const started = Date.now(), code = await own.handlers[0].terminate();
+            assert.ok(Date.now() - started < 10500, `${Date.now() - started} ms`);
+            assert.equal(typeof code, 'number', `ended by ${code}`);
+        } finally {
+            for (const pid of backends) process.kill(pid, 'SIGCONT');
+        }
+        c.kill();
+        await own.stop();
+    });
 });
