@@ -23,6 +23,7 @@ tests/support/services.sh start "$work/services" || exit 1
 . "$work/services/env"
 export TANDEM_TEST_PG=1
 export CMOCKA_MESSAGE_OUTPUT=TAP
+export ASAN_OPTIONS=detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 

@@ -13,11 +13,12 @@
 
 enum { MAX_ARGS = 16 };
 
-/* Splits line at blanks and parses it; returns what was said on stderr. */
+/* Splits line at blanks and parses it; returns what was said on stderr. The options point into the
+ * words. */
 static bool parse(struct options *o, const char *line, struct capture *c)
 {
     static char text[256];
-    char *argv[MAX_ARGS + 1] = {(char *)"relayctl"};
+    static char *argv[MAX_ARGS + 1];
     int argc = 1;
     char *rest = text;
     bool ok;
@@ -25,6 +26,7 @@ static bool parse(struct options *o, const char *line, struct capture *c)
     strncpy(text, line, sizeof(text) - 1);
     for (char *word; (word = strsep(&rest, " ")) && argc < MAX_ARGS;)
         argv[argc++] = word;
+    argv[argc] = NULL;
     capture_begin(c);
     ok = options_parse(o, argc, argv);
     capture_end(c);
