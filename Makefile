@@ -163,7 +163,7 @@ $(B)/bench/relay_bench: $(call objects,$(LOAD_SRC)) $(B)/libcommon.a
 # ---- running and testing --------------------------------------------------------------------------------------------
 
 deps: ## install what building and testing need (Debian, Ubuntu)
-	@tests/support/deps.sh build test
+	@tests/support/deps.sh build run test
 
 run: ## start a relay on ws://127.0.0.1:8008 with its own PostgreSQL and Redis
 	@deploy/dev/run.sh

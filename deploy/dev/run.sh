@@ -69,15 +69,18 @@ export INTERNAL_TOKEN
 start event-handler
 start websocket-handler
 
+relay=$([ "$WS_PORT" = 8008 ] || echo " --relay ws://127.0.0.1:$WS_PORT")
 cat <<EOT
 
   The relay is up:  ws://127.0.0.1:$WS_PORT
 
-  In a browser      http://127.0.0.1:$WS_PORT/
-  What it is        curl -H 'Accept: application/nostr+json' http://127.0.0.1:$WS_PORT/
-  Its metrics       curl http://127.0.0.1:$METRICS_PORT/metrics
-  Say something     build/relayctl key new me.key && build/relayctl pub --key me.key "hello"
-  Read it           build/relayctl req '{"limit":5}'       (watch goes on with live events)
+  In another terminal, try:
+    build/relayctl$relay key new me.key
+    build/relayctl$relay pub --key me.key "Hello from Tandem"
+    build/relayctl$relay watch '{"kinds":[1]}'
+
+  In a browser:     http://127.0.0.1:$WS_PORT/
+  Metrics:          http://127.0.0.1:$METRICS_PORT/metrics
   Or add ws://127.0.0.1:$WS_PORT to the relays of any Nostr client on this machine.
 
   Ctrl-C stops everything; the data stays in .run/
