@@ -22,8 +22,8 @@
 enum {
     RETRY_FIRST_MS = 100,
     RETRY_MOST_MS = 2000,
-    DRAIN_MS = 3000, /* for requests in progress; then */
-    FLUSH_MS = 3000, /* for events that were taken in */
+    DRAIN_MS = 3000,  /* for requests in progress; then */
+    FLUSH_MS = 3000,  /* for events that were taken in */
     STOP_SECONDS = 9, /* for all of it, whatever hangs */
 };
 
