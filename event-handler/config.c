@@ -197,13 +197,20 @@ static const struct setting settings[] = {
      .group = "Ingest",
      .help = "How often expired events are deleted (NIP-40), in seconds. They are never served "
              "meanwhile."},
+
+    {.name = "WOT_ENABLED",
+     .type = SETTING_BOOL,
+     .offset = FIELD(wot_enabled),
+     .def = "True",
+     .group = "Web of Trust",
+     .help = "Whether what people may write depends on who follows them. Needs ADMIN_PUBKEY."},
 };
 
 /* Beginnings that no other program's variables have: what is left over with them is a typing error.
  */
 static const char *const prefixes[] = {
     "PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_",   "WRITE_",
-    "INGEST_", "VERIFY_", "QUERY_",  "API_",        "SEARCH_",     "EXPIRY_", NULL};
+    "INGEST_", "VERIFY_", "QUERY_",  "API_",        "SEARCH_",     "EXPIRY_", "WOT_", NULL};
 
 static bool default_to(char **value, const char *other)
 {

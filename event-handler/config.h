@@ -41,6 +41,9 @@ struct config {
     int64_t write_batch_events;  /* most events in one transaction */
     int64_t write_timeout_ms;    /* statement_timeout of the write connection */
     int64_t sweep_seconds;       /* how often expired events are deleted */
+
+    /* trust/ */
+    bool wot_enabled;
 };
 
 /* Fills cfg. ERR_CONFIG after one line on stderr that names the setting at fault. config_free()

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "api/server.h"
 #include "config.h"
 #include "ingest/ingest.h"
@@ -29,6 +30,7 @@ enum {
 
 struct event_handler {
     struct config cfg;
+    struct access *access;
     struct api *api;
     struct ingest *ingest;
     struct query_pool *queries;
@@ -100,7 +102,8 @@ static enum schema_state prepare_schema(const struct config *cfg)
 
 static int serve(struct event_handler *eh)
 {
-    eh->ingest = ingest_start(&eh->cfg);
+    eh->access = access_new(&eh->cfg);
+    eh->ingest = eh->access ? ingest_start(&eh->cfg, eh->access) : NULL;
     eh->queries = eh->ingest ? query_pool_start(&eh->cfg) : NULL;
     if (!eh->queries) {
         log_error("main", "cannot start threads", "");
@@ -132,6 +135,7 @@ static void stop(struct event_handler *eh)
     if (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS))
         _exit(EXIT_FAILURE); /* requests wait for it for ever: MHD could not be stopped */
     api_stop(eh->api);
+    access_free(eh->access);
 }
 
 static int run(struct event_handler *eh)

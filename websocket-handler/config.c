@@ -35,12 +35,6 @@ static const struct setting table[] = {
     TEXT("RELAY_ICON", "ICON", relay_icon, "", "About this relay", "URL of a square image."),
     TEXT("CONTACT", NULL, contact, "", "About this relay",
          "How to reach the operator, e.g. mailto:me@example.com."),
-    {.name = "ADMIN_PUBKEY",
-     .type = SETTING_PUBKEY,
-     .offset = offsetof(struct config, admin_pubkey),
-     .def = "",
-     .group = "About this relay",
-     .help = "The operator's public key, hex or npub."},
 
     NUMBER("MAX_MESSAGE_BYTES", max_message_bytes, "524288", 1024, 16777216, "Limits",
            "Largest WebSocket message from a client; a larger one closes the connection (1009)."),

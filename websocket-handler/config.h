@@ -21,7 +21,6 @@ struct config {
     char *relay_description;
     char *relay_icon;
     char *contact;
-    char *admin_pubkey; /* 64 hex digits or "" */
 
     /* Limits of one client. */
     int64_t max_message_bytes;

@@ -135,6 +135,19 @@ static enum err parse_pubkey(const struct setting *s, const char *text, void *co
     return store_text(s, hex, config);
 }
 
+static enum err parse_string(const struct setting *s, const char *text, void *config)
+{
+    struct buf error;
+    bool good;
+
+    buf_init(&error, KIB);
+    good = !s->check || s->check(text, &error);
+    if (!good)
+        fprintf(stderr, "config: %s: " SLICE_FMT "\n", s->name, SLICE_ARG(buf_slice(&error)));
+    buf_deinit(&error);
+    return good ? store_text(s, text, config) : ERR_CONFIG;
+}
+
 static enum err parse(const struct setting *s, const char *text, void *config)
 {
     switch (s->type) {
@@ -149,7 +162,7 @@ static enum err parse(const struct setting *s, const char *text, void *config)
     case SETTING_STRING:
         break;
     }
-    return store_text(s, text, config);
+    return parse_string(s, text, config);
 }
 
 /* ---- where a value comes from ---- */

@@ -24,8 +24,10 @@ struct setting {
     int64_t min, max;    /* SETTING_INT */
     const char *choices; /* SETTING_ENUM: "error|warn|info|debug" */
     bool secret;         /* also read from the file named by NAME_FILE; never printed */
-    const char *group;   /* heading in --help and CONFIG.md */
-    const char *help;    /* one or two sentences, with the unit */
+    /* SETTING_STRING, or NULL: false after saying in error which part of value is wrong. */
+    bool (*check)(const char *value, struct buf *error);
+    const char *group; /* heading in --help and CONFIG.md */
+    const char *help;  /* one or two sentences, with the unit */
 };
 
 /*

@@ -7,6 +7,7 @@
  */
 #include "nostr/event.h"
 #include "nostr/filter.h"
+#include "ops/key_set.h"
 #include "ops/settings.h"
 
 struct shared_config {
@@ -26,6 +27,8 @@ struct shared_config {
     int64_t created_at_future_seconds;
     int64_t created_at_past_seconds; /* 0: no lower limit */
     int64_t min_pow_difficulty;
+    char *admin_pubkey;     /* 64 hex digits or "" */
+    char *co_admin_pubkeys; /* comma-separated; ops/key_set.h */
 };
 
 /* The rows for a service's table: SHARED_SETTINGS(offset of `shared` in the config struct). */
@@ -84,7 +87,15 @@ struct shared_config {
     {.name = "MIN_POW_DIFFICULTY", .type = SETTING_INT,                                           \
      .offset = SHARED_SETTING(base, min_pow_difficulty), .def = "0", .min = 0, .max = 256,        \
      .group = "Limits",                                                                           \
-     .help = "Leading zero bits that an event's id must have (NIP-13); 0 asks for none."}
+     .help = "Leading zero bits that an event's id must have (NIP-13); 0 asks for none."},         \
+    {.name = "ADMIN_PUBKEY", .type = SETTING_PUBKEY,                                              \
+     .offset = SHARED_SETTING(base, admin_pubkey), .def = "", .group = "Admins",                  \
+     .help = "The operator's public key, hex or npub: the root of the Web of Trust, may manage "  \
+             "the relay (NIP-86), and is named in NIP-11."},                                      \
+    {.name = "CO_ADMIN_PUBKEYS", .type = SETTING_STRING,                                          \
+     .offset = SHARED_SETTING(base, co_admin_pubkeys), .def = "", .check = key_set_check,         \
+     .group = "Admins",                                                                           \
+     .help = "Further admins with the same rights, comma-separated, hex or npub."}
 /* clang-format on */
 
 #endif

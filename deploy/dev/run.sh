@@ -11,6 +11,8 @@ pids=()
 export WS_HOST=${WS_HOST:-127.0.0.1} WS_PORT=${WS_PORT:-8008} METRICS_PORT=${METRICS_PORT:-8010}
 export EVENT_HANDLER_SVC=127.0.0.1 EVENT_HANDLER_HOST=127.0.0.1
 export EVENT_HANDLER_PORT=${EVENT_HANDLER_PORT:-8009}
+# Nobody is trusted or mistrusted on a relay for trying out, unless the caller says so.
+export WOT_ENABLED=${WOT_ENABLED:-False}
 
 die() {
     echo "run: $*" >&2

@@ -6,9 +6,10 @@
 #include "nostr/kind.h"
 #include "nostr/verify.h"
 
-void checker_init(struct checker *c, const struct config *cfg, struct verified *verified)
+void checker_init(struct checker *c, const struct config *cfg, struct access *access,
+                  struct verified *verified)
 {
-    *c = (struct checker){.cfg = cfg, .verified = verified};
+    *c = (struct checker){.cfg = cfg, .access = access, .verified = verified};
     /* Text before it is measured, and its canonical or hashed form: never longer, the brackets
      * aside. */
     buf_init(&c->scratch, 2 * (size_t)cfg->shared.max_event_bytes + MIB);
@@ -39,16 +40,18 @@ static bool parse(struct checker *c, struct ingest_item *item, struct arena *are
     return false;
 }
 
-static bool pass_policy(struct checker *c, struct ingest_item *item, struct arena *arena)
+static bool pass_policy(struct checker *c, enum policy_phase phase, struct ingest_item *item,
+                        struct arena *arena)
 {
     struct policy_env env = {.cfg = c->cfg,
+                             .view = c->view,
                              .now = clock_unix(),
                              .auth = item->rec.auth,
                              .n_auth = item->rec.n_auth,
                              .address = item->rec.address,
                              .arena = arena};
     const char *message = "";
-    enum verdict v = policy_judge(&item->ev, &env, &message);
+    enum verdict v = policy_judge(phase, &item->ev, &env, &message, NULL);
 
     if (v == VERDICT_ACCEPTED)
         return true;
@@ -88,8 +91,9 @@ static bool verify(struct checker *c, struct ingest_item *item)
 
 static void check_item(struct checker *c, struct ingest_item *item, struct arena *arena)
 {
-    if (!parse(c, item, arena) || !pass_policy(c, item, arena) || !make_canonical(c, item, arena) ||
-        !verify(c, item))
+    if (!parse(c, item, arena) || !pass_policy(c, POLICY_BEFORE_SIGNATURE, item, arena) ||
+        !make_canonical(c, item, arena) || !verify(c, item) ||
+        !pass_policy(c, POLICY_AFTER_SIGNATURE, item, arena))
         return;
     if (kind_class(item->ev.kind) == KIND_EPHEMERAL) {
         item->route = ROUTE_BROADCAST;
@@ -101,6 +105,9 @@ static void check_item(struct checker *c, struct ingest_item *item, struct arena
 
 void check_chunk(struct checker *c, struct chunk *chunk)
 {
+    c->view = access_acquire(c->access);
     for (size_t i = 0; i < chunk->n; i++)
         check_item(c, &chunk->item[i], &chunk->arena);
+    access_release(c->view);
+    c->view = NULL;
 }

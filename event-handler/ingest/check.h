@@ -3,16 +3,19 @@
 /* What is found out about a chunk of events without the database: form, policy, identity. A
  * checking thread. */
 #include "ingest/batch.h"
-#include "ingest/policy.h"
 #include "ingest/verified.h"
+#include "policy/policy.h"
 
 struct checker { /* one per thread */
     const struct config *cfg;
+    struct access *access;     /* shared */
+    struct access_view *view;  /* while a chunk is checked */
     struct verified *verified; /* shared */
     struct buf scratch;
 };
 
-void checker_init(struct checker *c, const struct config *cfg, struct verified *verified);
+void checker_init(struct checker *c, const struct config *cfg, struct access *access,
+                  struct verified *verified);
 void checker_deinit(struct checker *c);
 /* Sets the route of every item, and with ROUTE_DECIDED its verdict. */
 void check_chunk(struct checker *c, struct chunk *chunk);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/control.h"
 #include "base/clock.h"
 #include "config.h"
 #include "ingest/check.h"
@@ -34,6 +35,7 @@ enum {
 
 struct ingest {
     const struct config *cfg;
+    struct access *access;
     struct pipeline pipeline;
     struct verified verified;
     struct publisher *publisher;
@@ -126,7 +128,7 @@ static void broadcast(struct ingest *in, struct chunk *c)
     size_t n = 0;
 
     buf_init(&record, RECORD_BYTES);
-    live_head_write(&record, &(struct live_head){head, head});
+    live_head_write(&record, &(struct live_head){head, head, control_version()});
     for (size_t i = 0; i < c->n; i++) {
         if (c->item[i].route == ROUTE_BROADCAST) {
             live_line_write(&record, 0, c->item[i].json);
@@ -173,7 +175,7 @@ static void *run_checker(void *arg)
     struct checker checker;
     struct chunk *c;
 
-    checker_init(&checker, in->cfg, &in->verified);
+    checker_init(&checker, in->cfg, in->access, &in->verified);
     while ((c = pipeline_next_chunk(&in->pipeline))) {
         check_chunk(&checker, c);
         release(in, c);
@@ -194,7 +196,7 @@ static void on_committed(struct new_event *const *ne, size_t n, uint64_t prev, u
     if (seq == prev)
         return;
     buf_init(&record, RECORD_BYTES);
-    live_head_write(&record, &(struct live_head){prev, seq});
+    live_head_write(&record, &(struct live_head){prev, seq, control_version()});
     for (size_t i = 0; i < n; i++) {
         if (ne[i]->insert)
             live_line_write(&record, ne[i]->seq, ne[i]->json);
@@ -295,7 +297,7 @@ static bool start_threads(struct ingest *in)
     return in->n_checkers > 0;
 }
 
-struct ingest *ingest_start(const struct config *cfg)
+struct ingest *ingest_start(const struct config *cfg, struct access *access)
 {
     struct ingest *in = calloc(1, sizeof *in);
     struct db_target target = config_write_target(cfg, "write");
@@ -303,6 +305,7 @@ struct ingest *ingest_start(const struct config *cfg)
     if (!in)
         return NULL;
     in->cfg = cfg;
+    in->access = access;
     pipeline_init(&in->pipeline, (size_t)cfg->ingest_queue_events, QUEUE_BYTES);
     pthread_mutex_init(&in->release_lock, NULL);
     event_writer_init(&in->writer, &target, cfg->write_timeout_ms, on_committed, in);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+struct access;
 struct config;
 struct ingest;       /* the running pipeline */
 struct ingest_batch; /* one request on its way */
@@ -18,8 +19,8 @@ struct ingest_batch; /* one request on its way */
 typedef void ingest_done_fn(struct ingest_batch *b, void *ctx);
 
 /* Starts the threads. The database and Redis need not be there yet. NULL without threads or memory
- * (logged). cfg is borrowed. */
-struct ingest *ingest_start(const struct config *cfg);
+ * (logged). cfg and access are borrowed. */
+struct ingest *ingest_start(const struct config *cfg, struct access *access);
 /* Stops taking batches, finishes what is queued (within deadline_ms), joins the threads. False when
  * one hangs in the database: then nothing was freed, and some batches are never done. */
 bool ingest_stop(struct ingest *in, uint64_t deadline_ms);

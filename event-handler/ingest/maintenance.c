@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "access/control.h"
 #include "base/clock.h"
 #include "config.h"
 #include "metrics.h"
@@ -70,7 +71,7 @@ static void publish_heartbeat(struct maintenance *m)
     struct buf record;
 
     buf_init(&record, KIB);
-    live_head_write(&record, &(struct live_head){m->head, m->head});
+    live_head_write(&record, &(struct live_head){m->head, m->head, control_version()});
     publisher_push(m->publisher, &record, NULL, NULL);
 }
 

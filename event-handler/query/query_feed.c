@@ -4,6 +4,7 @@
  */
 #include "query/query_page.h"
 
+#include "access/control.h"
 #include "base/clock.h"
 #include "metrics.h"
 #include "wire/live_wire.h"
@@ -117,7 +118,7 @@ enum err query_feed_page(struct query_run *run, const struct page_context *ctx, 
         PQclear(rows);
         if (head < run->request.min_seq)
             return ERR_GONE;
-        live_head_write(out, &(struct live_head){head, head});
+        live_head_write(out, &(struct live_head){head, head, control_version()});
         return OK;
     }
     buf_init(&lines, out->cap);
@@ -126,7 +127,7 @@ enum err query_feed_page(struct query_run *run, const struct page_context *ctx, 
         last = head;
     PQclear(rows);
     if (!err) {
-        live_head_write(out, &(struct live_head){after, last});
+        live_head_write(out, &(struct live_head){after, last, control_version()});
         buf_add_slice(out, buf_slice(&lines));
         if (lines.failed)
             err = ERR_NOMEM;

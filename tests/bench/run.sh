@@ -68,7 +68,7 @@ start_relay() {
     export RATE_LIMITS=False WOT_ENABLED=False
     INTERNAL_TOKEN=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     EVENT_HANDLER_PORT=$(free_port)
-    export INTERNAL_TOKEN EVENT_HANDLER_PORT EVENT_HANDLER_HOST=127.0.0.1 EVENT_HANDLER_SVC=127.0.0.1 WS_HOST=127.0.0.1
+    export WOT_ENABLED=False INTERNAL_TOKEN EVENT_HANDLER_PORT EVENT_HANDLER_HOST=127.0.0.1 EVENT_HANDLER_SVC=127.0.0.1 WS_HOST=127.0.0.1
     start event-handler event-handler
     for ((i = 1; i <= front_ends; i++)); do
         WS_PORT=$(free_port)

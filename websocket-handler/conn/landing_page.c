@@ -76,7 +76,7 @@ static void fill_operator(struct buf *out, const struct config *cfg, const struc
 {
     (void)head;
     add_fact(out, "Contact", cfg->contact);
-    add_fact(out, "Operator", cfg->admin_pubkey);
+    add_fact(out, "Operator", cfg->shared.admin_pubkey);
 }
 
 static void fill_nips(struct buf *out, const struct config *cfg, const struct http_head *head)

@@ -72,7 +72,7 @@ void nip11_write(struct buf *out, const struct config *cfg)
     add_text(out, "name", cfg->relay_name);
     add_text(out, "description", cfg->relay_description);
     add_text(out, "icon", cfg->relay_icon);
-    add_text(out, "pubkey", cfg->admin_pubkey);
+    add_text(out, "pubkey", cfg->shared.admin_pubkey);
     add_text(out, "contact", cfg->contact);
     add_nips(out, cfg);
     add_text(out, "software", SOFTWARE_URL);

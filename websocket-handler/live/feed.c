@@ -82,7 +82,7 @@ static void apply_held(struct feed *f)
 {
     while (f->n_held > 0 && f->held[0].prev <= f->cursor) {
         struct feed_held *h = &f->held[0];
-        struct live_head head = {h->prev, h->seq};
+        struct live_head head = {.prev = h->prev, .seq = h->seq};
 
         /* Checked when it came; its ephemeral lines were handed on then. */
         if (h->seq > f->cursor)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "access/access.h"
 #include "api/server.h"
 #include "base/buf.h"
 #include "config.h"
@@ -24,6 +25,7 @@ static struct {
     struct config cfg;
     char port[16];
     struct api *api;
+    struct access *access;
     struct ingest *ingest;
     struct query_pool *queries;
 } service;
@@ -180,7 +182,9 @@ static void start(bool open)
     assert_non_null(service.api);
     if (!open)
         return;
-    service.ingest = ingest_start(&service.cfg);
+    service.access = access_new(&service.cfg);
+    assert_non_null(service.access);
+    service.ingest = ingest_start(&service.cfg, service.access);
     service.queries = query_pool_start(&service.cfg);
     assert_non_null(service.queries);
     api_open(service.api, service.ingest, service.queries);
@@ -195,6 +199,8 @@ static void stop(void)
         ingest_stop(service.ingest, 1000);
     api_stop(service.api);
     assert_false(api_healthcheck(&service.cfg));
+    access_free(service.access);
+    service.access = NULL;
     config_free(&service.cfg);
     service.queries = NULL;
     service.ingest = NULL;

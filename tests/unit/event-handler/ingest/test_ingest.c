@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include "access/access.h"
 #include "base/clock.h"
 #include "config.h"
 #include "event-handler/sign.h"
@@ -16,6 +17,7 @@
 
 static struct config config;
 static struct ingest *ingest;
+static struct access *relay_access;
 
 static char *setting(const char *name)
 {
@@ -26,6 +28,7 @@ static char *setting(const char *name)
 
 static void make_config(void)
 {
+    static char no_text[] = "";
     static char domain[] = "relay.example";
 
     config = (struct config){
@@ -33,6 +36,8 @@ static void make_config(void)
                    .redis_port = strtol(setting("REDIS_PORT"), NULL, 10),
                    .redis_password = setting("REDIS_PASSWORD"),
                    .domain = domain,
+                   .admin_pubkey = no_text,
+                   .co_admin_pubkeys = no_text,
                    .max_event_bytes = 262144,
                    .max_event_tags = 5000,
                    .max_content_length = 262144,
@@ -62,12 +67,16 @@ static int tear_down(void **state)
 {
     (void)state;
     ingest_stop(ingest, 3000);
+    access_free(relay_access);
+    relay_access = NULL;
     return 0;
 }
 
 static void start(void)
 {
-    ingest = ingest_start(&config);
+    relay_access = access_new(&config);
+    assert_non_null(relay_access);
+    ingest = ingest_start(&config, relay_access);
     assert_non_null(ingest);
 }
 

@@ -3,8 +3,8 @@
  * author for a while (NIP-42, NIP-98, Blossom); messages that must only ever travel inside a gift
  * wrap (NIP-17, NIP-59); requests to a payment service (NIP-57).
  */
-#include "ingest/policy.h"
 #include "nostr/kind.h"
+#include "policy/policy.h"
 
 static const struct {
     int kind;

@@ -1,23 +1,32 @@
-#ifndef EVENT_HANDLER_INGEST_POLICY_H
-#define EVENT_HANDLER_INGEST_POLICY_H
+#ifndef EVENT_HANDLER_POLICY_POLICY_H
+#define EVENT_HANDLER_POLICY_POLICY_H
 /*
- * What this relay takes: an ordered list of rules, one per file rule_<name>.c. Rules see a
- * well-formed event before its signature is checked: each is cheaper than that, and a refusal
- * spares the rest. Any thread.
+ * What this relay takes: one ordered table of rules (policy.c), one rule per file rule_<name>.c.
+ *
+ * The rules of the first phase see a well-formed event before its signature is checked: each is
+ * cheaper than that, and a refusal spares the rest. Those of the second phase may believe that the
+ * author is the author: trust, and budgets that nobody else can spend. Rules work on memory alone,
+ * no database and no Redis. Any thread.
  */
+#include "access/access.h"
 #include "base/arena.h"
 #include "nostr/event.h"
 #include "nostr/verdict.h"
 
 struct config;
 
+enum policy_phase { POLICY_BEFORE_SIGNATURE, POLICY_AFTER_SIGNATURE };
+
 struct policy_env { /* who sends, and when; borrowed for the call */
     const struct config *cfg;
+    const struct access_view *view;
+    struct standing author;    /* the author's; set by policy_judge() in the second phase */
     int64_t now;               /* seconds since 1970 */
     const struct pubkey *auth; /* NIP-42: authenticated on the connection */
     size_t n_auth;
     struct slice address; /* of the client */
     struct arena *arena;  /* for messages that are not static */
+    bool dry_run;         /* to explain: no budget is spent, nothing is remembered */
 };
 
 /* VERDICT_ACCEPTED: no objection. Otherwise *message is the sentence behind the prefix. */
@@ -34,8 +43,9 @@ policy_rule_fn rule_pow;        /* NIP-13 */
 policy_rule_fn rule_protected;  /* NIP-70 */
 policy_rule_fn rule_repost;     /* NIP-18, NIP-70 */
 
-/* The first objection, or VERDICT_ACCEPTED. */
-enum verdict policy_judge(const struct event *ev, const struct policy_env *env,
-                          const char **message);
+/* The first objection of the rules of that phase, or VERDICT_ACCEPTED. *rule is then the name of
+ * the rule that objected, for logs, metrics and explanations; it may be NULL. */
+enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struct policy_env *env,
+                          const char **message, const char **rule);
 
 #endif

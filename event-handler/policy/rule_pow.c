@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "ingest/policy.h"
 #include "nostr/kind.h"
+#include "policy/policy.h"
 
 enum { MESSAGE_SIZE = 64 };
 

@@ -7,7 +7,7 @@
 
 #include "config.h"
 #include "event-handler/events.h"
-#include "ingest/policy.h"
+#include "policy/policy.h"
 
 enum { NOW = 1000000 };
 
@@ -93,13 +93,13 @@ static void test_rules(void **state)
         ev.is_protected = event_find_tag(&ev, SLICE("-")) != NULL;
         if (rows[i].content)
             ev.content = slice_str(rows[i].content);
-        v = policy_judge(&ev,
+        v = policy_judge(POLICY_BEFORE_SIGNATURE, &ev,
                          &(struct policy_env){.cfg = &cfg,
                                               .now = NOW,
                                               .auth = &auth,
                                               .n_auth = rows[i].auth != 0,
                                               .arena = &m.arena},
-                         &message);
+                         &message, NULL);
         if (v != rows[i].verdict || (rows[i].message && strcmp(message, rows[i].message) != 0))
             fail_msg("%s: %s: %s", rows[i].name, verdict_name(v), message);
         made_free(&m);

@@ -1,4 +1,4 @@
-#include "ingest/policy.h"
+#include "policy/policy.h"
 
 enum verdict rule_expiration(const struct event *ev, const struct policy_env *env,
                              const char **message)

@@ -1,5 +1,5 @@
-#include "ingest/policy.h"
 #include "nostr/kind.h"
+#include "policy/policy.h"
 
 enum verdict rule_deletion(const struct event *ev, const struct policy_env *env,
                            const char **message)

@@ -3,8 +3,8 @@
  * that one which is otherwise malformed is recognised too. Content that is no JSON object is
  * somebody's text.
  */
-#include "ingest/policy.h"
 #include "nostr/kind.h"
+#include "policy/policy.h"
 #include "json/jread.h"
 
 /* Reads one tag; true when it is the mark. */

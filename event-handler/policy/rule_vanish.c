@@ -1,7 +1,7 @@
 #include "config.h"
-#include "ingest/policy.h"
 #include "nostr/kind.h"
 #include "nostr/relay_url.h"
+#include "policy/policy.h"
 
 static bool names_us(struct slice relay, const struct config *cfg)
 {

@@ -1,5 +1,5 @@
 /* NIP-70: only the author may publish an event with a "-" tag, and must have authenticated. */
-#include "ingest/policy.h"
+#include "policy/policy.h"
 
 enum verdict rule_protected(const struct event *ev, const struct policy_env *env,
                             const char **message)

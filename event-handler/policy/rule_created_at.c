@@ -1,8 +1,8 @@
 /* A date in the future would keep a profile from ever being replaced; gift wraps are dated back on
  * purpose (NIP-59). */
 #include "config.h"
-#include "ingest/policy.h"
 #include "nostr/kind.h"
+#include "policy/policy.h"
 
 static bool is_dated_back(int kind)
 {

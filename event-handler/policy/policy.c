@@ -1,0 +1,38 @@
+#include "policy/policy.h"
+
+/* In the order in which they are asked: within a phase cheapest first, and those that most events
+ * pass last. */
+static const struct policy_rule {
+    const char *name;
+    enum policy_phase phase;
+    policy_rule_fn *judge;
+} rules[] = {
+    {"kind", POLICY_BEFORE_SIGNATURE, rule_kind},
+    {"created_at", POLICY_BEFORE_SIGNATURE, rule_created_at},
+    {"expiration", POLICY_BEFORE_SIGNATURE, rule_expiration},
+    {"deletion", POLICY_BEFORE_SIGNATURE, rule_deletion},
+    {"vanish", POLICY_BEFORE_SIGNATURE, rule_vanish},
+    {"pow", POLICY_BEFORE_SIGNATURE, rule_pow},
+    {"protected", POLICY_BEFORE_SIGNATURE, rule_protected},
+    {"repost", POLICY_BEFORE_SIGNATURE, rule_repost},
+};
+
+enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struct policy_env *env,
+                          const char **message, const char **rule)
+{
+    if (phase == POLICY_AFTER_SIGNATURE)
+        env->author = access_standing(env->view, &ev->pubkey);
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        enum verdict v;
+
+        if (rules[i].phase != phase)
+            continue;
+        v = rules[i].judge(ev, env, message);
+        if (v != VERDICT_ACCEPTED) {
+            if (rule)
+                *rule = rules[i].name;
+            return v;
+        }
+    }
+    return VERDICT_ACCEPTED;
+}
