@@ -158,6 +158,35 @@ int64_t metric_get(unsigned metric, unsigned label)
     return sum;
 }
 
+static void visit_series(size_t metric, size_t label,
+                         void (*fn)(const struct metric_point *point, void *ctx), void *ctx)
+{
+    const struct metric_def *def = &registry.defs[metric];
+    int64_t bucket[N_BUCKETS];
+    struct metric_point point = {.def = def, .label_value = def->label ? def->values[label] : NULL};
+
+    if (def->type == METRIC_HISTOGRAM) {
+        for (size_t i = 0; i < N_BUCKETS; i++) {
+            bucket[i] = sum_cells(metric, label, i);
+            point.value += bucket[i];
+        }
+        point.bucket = bucket;
+        point.n_buckets = N_BUCKETS;
+        point.bound_us = bounds_us;
+        point.sum_us = sum_cells(metric, label, N_BUCKETS);
+    } else {
+        point.value = sum_cells(metric, label, 0);
+    }
+    fn(&point, ctx);
+}
+
+void metrics_visit(void (*fn)(const struct metric_point *point, void *ctx), void *ctx)
+{
+    for (size_t i = 0; i < registry.n_defs; i++)
+        for (size_t label = 0; label < count_labels(&registry.defs[i]); label++)
+            visit_series(i, label, fn, ctx);
+}
+
 /* `{label="value"}` or nothing. */
 static void write_label(struct buf *out, const struct metric_def *def, size_t label)
 {

@@ -36,6 +36,20 @@ void metric_observe(unsigned metric, unsigned label, uint64_t microseconds);
 /* Summed over all workers; of a histogram the number of observations. For tests and health. */
 int64_t metric_get(unsigned metric, unsigned label);
 
+struct metric_point { /* one series, summed over all workers */
+    const struct metric_def *def;
+    const char *label_value; /* NULL when there is one series */
+    int64_t value;           /* counter, gauge; of a histogram the number of observations */
+    /* Histograms: not cumulative; the last bucket holds what is above all bounds. */
+    const int64_t *bucket;
+    size_t n_buckets;
+    const uint64_t *bound_us; /* n_buckets - 1 */
+    int64_t sum_us;
+};
+/* Calls fn for each series; those of one metric follow each other. The point is valid for the call.
+ */
+void metrics_visit(void (*fn)(const struct metric_point *point, void *ctx), void *ctx);
+
 /* The whole exposition, text/plain; version=0.0.4. */
 void metrics_write(struct buf *out);
 

@@ -12,6 +12,7 @@ common/nostr                  base json
 common/wire                   base json nostr
 common/ops                    base nostr wire/take.h
 common/client                 base json nostr ops wire
+common/otel                   base ops
 common/limit                  base json nostr ops wire
 websocket-handler/conn        . base json nostr ops wire limit control
 websocket-handler/session     . base json nostr wire ops limit control upstream live conn/conn.h

@@ -1,0 +1,333 @@
+/*
+ *   any thread: otel_end() -> queue -> the thread: one POST for what has gathered, and metrics now
+ *   and then
+ */
+#include "otel/otel.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/list_text.h"
+#include "ops/log.h"
+#include "otel/otlp_json.h"
+
+enum {
+    QUEUE_SPANS = 4096,
+    EXPORT_SPANS = 512, /* in one POST; so many waiting wake the thread early */
+    EXPORT_MS = 5000,
+    POST_TIMEOUT_MS = 5000,
+    STOP_TIMEOUT_MS = 2000,
+    MAX_URL = 512,
+    LOG_EVERY_MS = 60000,
+};
+
+struct exporter {
+    char url[MAX_URL]; /* without the last part of the path */
+    char *service;
+    struct curl_slist *headers;
+    CURL *curl;
+    uint64_t sample_below; /* a new trace is sampled when its first 8 bytes are below this */
+    uint64_t metric_interval_ms, metrics_due_ms; /* 0: no metrics */
+    uint64_t started_unix_us;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the next four */
+    pthread_cond_t wake;
+    struct span queue[QUEUE_SPANS];
+    size_t first, n;
+    bool stopping;
+    struct span batch[EXPORT_SPANS]; /* the thread's own */
+    struct log_gate gate;
+};
+
+static _Atomic(struct exporter *) exporter;
+static _Atomic uint64_t dropped;
+
+/* ---- spans ---- */
+
+static void fill_random(void *out, size_t n)
+{
+    if (getrandom(out, n, GRND_NONBLOCK) != (ssize_t)n)
+        memset(out, 1, n); /* never zero: an id of zeros is none */
+}
+
+static void begin(struct span *s, const char *name, enum span_kind kind)
+{
+    *s = (struct span){.name = name, .kind = kind, .start_us = clock_mono_us()};
+}
+
+void otel_begin(struct span *s, const char *name, enum span_kind kind)
+{
+    struct exporter *e = atomic_load_explicit(&exporter, memory_order_acquire);
+    uint64_t lot;
+
+    begin(s, name, kind);
+    if (!e || e->sample_below == 0)
+        return;
+    fill_random(s->context.trace_id, sizeof s->context.trace_id);
+    memcpy(&lot, s->context.trace_id + 8, sizeof lot);
+    s->context.sampled = lot <= e->sample_below;
+    if (s->context.sampled)
+        fill_random(s->context.span_id, sizeof s->context.span_id);
+}
+
+void otel_begin_child(struct span *s, const char *name, enum span_kind kind,
+                      const struct trace_context *parent)
+{
+    begin(s, name, kind);
+    if (!parent->sampled || !atomic_load_explicit(&exporter, memory_order_acquire))
+        return;
+    memcpy(s->context.trace_id, parent->trace_id, sizeof s->context.trace_id);
+    memcpy(s->parent_id, parent->span_id, sizeof s->parent_id);
+    fill_random(s->context.span_id, sizeof s->context.span_id);
+    s->context.sampled = true;
+}
+
+void otel_end(struct span *s)
+{
+    struct exporter *e = atomic_load_explicit(&exporter, memory_order_acquire);
+
+    if (!s->context.sampled || !e)
+        return;
+    s->end_us = clock_mono_us();
+    pthread_mutex_lock(&e->lock);
+    if (e->n == QUEUE_SPANS)
+        atomic_fetch_add(&dropped, 1);
+    else
+        e->queue[(e->first + e->n++) % QUEUE_SPANS] = *s;
+    if (e->n == EXPORT_SPANS)
+        pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+}
+
+uint64_t otel_dropped(void)
+{
+    return atomic_load(&dropped);
+}
+
+/* ---- sending ---- */
+
+static size_t ignore_body(char *bytes, size_t size, size_t n, void *ctx)
+{
+    (void)bytes, (void)ctx;
+    return size * n;
+}
+
+static void complain(struct exporter *e, const char *path, CURLcode code, long status)
+{
+    uint32_t suppressed;
+
+    if (log_gate_open(&e->gate, LOG_EVERY_MS, &suppressed))
+        log_warn("otel", "the collector took nothing", "path=%s status=%ld error=\"%s\" more=%u",
+                 path, status, code ? curl_easy_strerror(code) : "", suppressed);
+}
+
+/* Takes the body over. */
+static bool post(struct exporter *e, const char *path, char *body, long timeout_ms)
+{
+    char url[MAX_URL + 16];
+    long status = 0;
+    CURLcode code;
+
+    if (!body)
+        return false;
+    snprintf(url, sizeof url, "%s%s", e->url, path);
+    curl_easy_setopt(e->curl, CURLOPT_URL, url);
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+    curl_easy_setopt(e->curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+    code = curl_easy_perform(e->curl);
+    curl_easy_getinfo(e->curl, CURLINFO_RESPONSE_CODE, &status);
+    free(body);
+    if (code == CURLE_OK && status / 100 == 2)
+        return true;
+    complain(e, path, code, status);
+    return false;
+}
+
+static struct otlp_clock read_clock(void)
+{
+    return (struct otlp_clock){clock_mono_us(), (uint64_t)clock_unix_ms() * 1000};
+}
+
+static size_t take_spans(struct exporter *e)
+{
+    size_t n = e->n < EXPORT_SPANS ? e->n : EXPORT_SPANS;
+
+    for (size_t i = 0; i < n; i++)
+        e->batch[i] = e->queue[(e->first + i) % QUEUE_SPANS];
+    e->first = (e->first + n) % QUEUE_SPANS;
+    e->n -= n;
+    return n;
+}
+
+static void export_spans(struct exporter *e, size_t n, long timeout_ms)
+{
+    struct otlp_clock now = read_clock();
+
+    if (!post(e, "/v1/traces", otlp_traces_json(e->batch, n, e->service, &now), timeout_ms))
+        atomic_fetch_add(&dropped, n);
+}
+
+static void export_metrics(struct exporter *e, long timeout_ms)
+{
+    uint64_t now = read_clock().unix_us;
+
+    e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;
+    (void)post(e, "/v1/metrics", otlp_metrics_json(e->service, e->started_unix_us, now),
+               timeout_ms);
+}
+
+/* Waits for EXPORT_MS, or less when much has gathered. True when it is time to stop. */
+static bool wait_for_work(struct exporter *e, size_t *n)
+{
+    struct timespec until;
+    bool stopping;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += EXPORT_MS / 1000;
+    pthread_mutex_lock(&e->lock);
+    while (!e->stopping && e->n < EXPORT_SPANS &&
+           pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
+        continue;
+    *n = take_spans(e);
+    stopping = e->stopping;
+    pthread_mutex_unlock(&e->lock);
+    return stopping;
+}
+
+static void *run(void *arg)
+{
+    struct exporter *e = arg;
+    bool stopping;
+    size_t n;
+
+    do {
+        long timeout_ms;
+
+        stopping = wait_for_work(e, &n);
+        timeout_ms = stopping ? STOP_TIMEOUT_MS : POST_TIMEOUT_MS;
+        if (n > 0)
+            export_spans(e, n, timeout_ms);
+        if (e->metric_interval_ms > 0 && (stopping || clock_mono_ms() >= e->metrics_due_ms))
+            export_metrics(e, timeout_ms);
+    } while (!stopping);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+/* "key=value,key=value" into header lines. */
+static bool add_headers(struct exporter *e, const char *text)
+{
+    struct slice rest = slice_str(text), entry;
+    struct curl_slist *grown = curl_slist_append(NULL, "Content-Type: application/json");
+
+    while (grown && list_text_next(&rest, &entry)) {
+        const char *equals = memchr(entry.ptr, '=', entry.len);
+        char line[1024];
+
+        e->headers = grown;
+        if (!equals)
+            continue;
+        snprintf(line, sizeof line, "%.*s: %.*s", (int)(equals - entry.ptr), entry.ptr,
+                 (int)(entry.ptr + entry.len - equals - 1), equals + 1);
+        grown = curl_slist_append(e->headers, line);
+    }
+    if (grown)
+        e->headers = grown;
+    return grown != NULL;
+}
+
+static bool set_up_curl(struct exporter *e)
+{
+    e->curl = curl_easy_init();
+    if (!e->curl)
+        return false;
+    curl_easy_setopt(e->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e->curl, CURLOPT_HTTPHEADER, e->headers);
+    curl_easy_setopt(e->curl, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(e->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    return true;
+}
+
+static void exporter_free(struct exporter *e)
+{
+    curl_easy_cleanup(e->curl);
+    curl_slist_free_all(e->headers);
+    free(e->service);
+    free(e);
+}
+
+static uint64_t share_of_range(double ratio)
+{
+    if (ratio >= 1)
+        return UINT64_MAX;
+    return ratio > 0 ? (uint64_t)(ratio * 0x1p64) : 0;
+}
+
+static struct exporter *exporter_new(const struct otel_options *o)
+{
+    struct exporter *e = calloc(1, sizeof *e);
+    pthread_condattr_t attr;
+
+    if (!e)
+        return NULL;
+    snprintf(e->url, sizeof e->url, "%s", o->endpoint);
+    while (e->url[0] && e->url[strlen(e->url) - 1] == '/')
+        e->url[strlen(e->url) - 1] = '\0';
+    e->sample_below = share_of_range(o->sample_ratio);
+    e->metric_interval_ms = o->with_metrics ? (uint64_t)o->metric_interval_ms : 0;
+    e->started_unix_us = read_clock().unix_us;
+    e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;
+    e->service = strdup(o->service);
+    if (!e->service || !add_headers(e, o->headers) || !set_up_curl(e)) {
+        exporter_free(e);
+        return NULL;
+    }
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    return e;
+}
+
+bool otel_start(const struct otel_options *options)
+{
+    struct exporter *e;
+
+    if (options->endpoint[0] == '\0')
+        return true;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    e = exporter_new(options);
+    if (!e)
+        return false;
+    if (pthread_create(&e->thread, NULL, run, e) != 0) {
+        exporter_free(e);
+        return false;
+    }
+    atomic_store_explicit(&exporter, e, memory_order_release);
+    return true;
+}
+
+void otel_stop(void)
+{
+    struct exporter *e = atomic_exchange(&exporter, NULL);
+
+    if (!e)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->stopping = true;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    pthread_join(e->thread, NULL);
+    pthread_cond_destroy(&e->wake);
+    pthread_mutex_destroy(&e->lock);
+    exporter_free(e);
+}

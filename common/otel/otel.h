@@ -1,0 +1,37 @@
+#ifndef COMMON_OTEL_OTEL_H
+#define COMMON_OTEL_OTEL_H
+/*
+ * Traces and metrics to an OpenTelemetry collector: OTLP over HTTP in JSON, from a thread of its
+ * own. Nothing ever waits for it: spans go into a bounded queue and are dropped when it is full,
+ * and a collector that is away is told nothing until it is back.
+ *
+ * One per process, started after forks. While it is not started all calls do nothing.
+ */
+#include "otel/span.h"
+
+struct otel_options {     /* strings are copied */
+    const char *endpoint; /* http://collector:4318 ; "" switches all of it off */
+    const char *headers; /* "key=value,key=value", as OTEL_EXPORTER_OTLP_HEADERS has them; secret */
+    const char *service; /* "websocket-handler" */
+    double sample_ratio; /* of traces that begin here, 0 to 1 */
+    int64_t metric_interval_ms;
+    bool with_metrics; /* of several workers that share their metrics only one tells them */
+};
+
+/* Before other threads may call. False without a thread or memory; OK without an endpoint. */
+NODISCARD bool otel_start(const struct otel_options *options);
+/* Sends what is queued, for a few seconds at most. After all threads that end spans have ended. */
+void otel_stop(void);
+
+/* A span that begins a trace, by the sampling ratio. Any thread. */
+void otel_begin(struct span *s, const char *name, enum span_kind kind);
+/* A span below parent; recorded when the parent is. Any thread. */
+void otel_begin_child(struct span *s, const char *name, enum span_kind kind,
+                      const struct trace_context *parent);
+/* Takes a copy when the span is sampled. Any thread. */
+void otel_end(struct span *s);
+
+/* Spans that were dropped because the queue was full or the collector refused them. */
+uint64_t otel_dropped(void);
+
+#endif

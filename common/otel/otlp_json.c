@@ -1,0 +1,171 @@
+#include "otel/otlp_json.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "ops/metrics.h"
+
+enum { CUMULATIVE = 2, STATUS_ERROR = 2 }; /* OTLP's numbers */
+
+/* 64-bit integers are strings in OTLP's JSON. */
+static json_t *integer(int64_t v)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%" PRId64, v);
+    return json_string(text);
+}
+
+static json_t *nanoseconds(uint64_t us)
+{
+    return integer((int64_t)(us * 1000));
+}
+
+static json_t *hex(const uint8_t *bytes, size_t n)
+{
+    char text[32];
+
+    hex_encode(bytes, n, text);
+    return json_stringn(text, 2 * n);
+}
+
+static json_t *text_attribute(const char *key, const char *value)
+{
+    return json_pack("{s:s, s:{s:s}}", "key", key, "value", "stringValue", value);
+}
+
+/* {<outer>:[{"resource":..,<inner>:[{"scope":..,<items>:[..]}]}]} ; takes items over. */
+static char *envelope(const char *outer, const char *inner, const char *items_name, json_t *items,
+                      const char *service)
+{
+    json_t *doc = json_pack("{s:[{s:{s:[o]}, s:[{s:{s:s, s:s}, s:o}]}]}", outer, "resource",
+                            "attributes", text_attribute("service.name", service), inner, "scope",
+                            "name", "tandem", "version", TANDEM_VERSION, items_name, items);
+    char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+
+    json_decref(doc);
+    return text;
+}
+
+/* ---- traces ---- */
+
+static json_t *attributes_json(const struct span *s)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < s->n_attributes; i++)
+        json_array_append_new(list, json_pack("{s:s, s:{s:o}}", "key", s->attribute[i].key, "value",
+                                              "intValue", integer(s->attribute[i].value)));
+    return list;
+}
+
+static json_t *span_json(const struct span *s, const struct otlp_clock *now)
+{
+    static const uint8_t none[sizeof s->parent_id];
+    uint64_t base = now->unix_us - now->mono_us;
+    json_t *span = json_pack("{s:o, s:o, s:s, s:i, s:o, s:o, s:o}", "traceId",
+                             hex(s->context.trace_id, sizeof s->context.trace_id), "spanId",
+                             hex(s->context.span_id, sizeof s->context.span_id), "name", s->name,
+                             "kind", (int)s->kind, "startTimeUnixNano",
+                             nanoseconds(base + s->start_us), "endTimeUnixNano",
+                             nanoseconds(base + s->end_us), "attributes", attributes_json(s));
+
+    if (memcmp(s->parent_id, none, sizeof none) != 0)
+        json_object_set_new(span, "parentSpanId", hex(s->parent_id, sizeof s->parent_id));
+    if (s->failed)
+        json_object_set_new(span, "status", json_pack("{s:i}", "code", (int)STATUS_ERROR));
+    return span;
+}
+
+char *otlp_traces_json(const struct span *spans, size_t n, const char *service,
+                       const struct otlp_clock *now)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, span_json(&spans[i], now));
+    return envelope("resourceSpans", "scopeSpans", "spans", list, service);
+}
+
+/* ---- metrics ---- */
+
+struct metric_list {
+    json_t *metrics;
+    const struct metric_def *def; /* of the last one */
+    json_t *points;               /* its data points, borrowed */
+    uint64_t start_us, now_us;
+};
+
+static json_t *data_point(const struct metric_list *l, const struct metric_point *p)
+{
+    json_t *point = json_pack("{s:o, s:o}", "startTimeUnixNano", nanoseconds(l->start_us),
+                              "timeUnixNano", nanoseconds(l->now_us));
+
+    if (p->label_value)
+        json_object_set_new(point, "attributes",
+                            json_pack("[o]", text_attribute(p->def->label, p->label_value)));
+    return point;
+}
+
+static json_t *histogram_point(const struct metric_list *l, const struct metric_point *p)
+{
+    json_t *point = data_point(l, p), *counts = json_array(), *bounds = json_array();
+
+    for (size_t i = 0; i < p->n_buckets; i++)
+        json_array_append_new(counts, integer(p->bucket[i]));
+    for (size_t i = 0; i + 1 < p->n_buckets; i++)
+        json_array_append_new(bounds, json_real((double)p->bound_us[i] / 1e6));
+    json_object_set_new(point, "count", integer(p->value));
+    json_object_set_new(point, "sum", json_real((double)p->sum_us / 1e6));
+    json_object_set_new(point, "bucketCounts", counts);
+    json_object_set_new(point, "explicitBounds", bounds);
+    return point;
+}
+
+/* Opens the next metric of the list. */
+static void begin_metric(struct metric_list *l, const struct metric_def *def)
+{
+    static const char *const shapes[] = {"sum", "gauge", "histogram"};
+    json_t *data = json_object(), *metric;
+
+    l->def = def;
+    l->points = json_array();
+    json_object_set_new(data, "dataPoints", l->points);
+    if (def->type != METRIC_GAUGE)
+        json_object_set_new(data, "aggregationTemporality", json_integer(CUMULATIVE));
+    if (def->type == METRIC_COUNTER)
+        json_object_set_new(data, "isMonotonic", json_true());
+    metric = json_pack("{s:s, s:s, s:o}", "name", def->name, "description", def->help,
+                       shapes[def->type], data);
+    if (def->type == METRIC_HISTOGRAM)
+        json_object_set_new(metric, "unit", json_string("s"));
+    json_array_append_new(l->metrics, metric);
+}
+
+static void add_point(const struct metric_point *p, void *ctx)
+{
+    struct metric_list *l = ctx;
+    json_t *point;
+
+    if (l->def != p->def)
+        begin_metric(l, p->def);
+    if (p->def->type == METRIC_HISTOGRAM) {
+        json_array_append_new(l->points, histogram_point(l, p));
+        return;
+    }
+    point = data_point(l, p);
+    json_object_set_new(point, "asInt", integer(p->value));
+    json_array_append_new(l->points, point);
+}
+
+char *otlp_metrics_json(const char *service, uint64_t start_unix_us, uint64_t now_unix_us)
+{
+    struct metric_list l = {
+        .metrics = json_array(), .start_us = start_unix_us, .now_us = now_unix_us};
+
+    metrics_visit(add_point, &l);
+    return envelope("resourceMetrics", "scopeMetrics", "metrics", l.metrics, service);
+}

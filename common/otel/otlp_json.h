@@ -1,0 +1,18 @@
+#ifndef COMMON_OTEL_OTLP_JSON_H
+#define COMMON_OTEL_OTLP_JSON_H
+/*
+ * The bodies of POST /v1/traces and POST /v1/metrics (OTLP 1.x, JSON encoding). Any thread; the
+ * caller frees the text with free(). NULL without memory.
+ */
+#include "otel/span.h"
+
+struct otlp_clock { /* what turns clock_mono_us() into time of day */
+    uint64_t mono_us, unix_us;
+};
+
+char *otlp_traces_json(const struct span *spans, size_t n, const char *service,
+                       const struct otlp_clock *now);
+/* All metrics of this process and its siblings (ops/metrics.h), cumulative since start_unix_us. */
+char *otlp_metrics_json(const char *service, uint64_t start_unix_us, uint64_t now_unix_us);
+
+#endif
