@@ -1,10 +1,10 @@
 #include "ask.h"
 
+#include "client/ws_client.h"
 #include "command.h"
 #include "output.h"
 #include "secret.h"
 #include "signer.h"
-#include "ws_client.h"
 #include "json/jread.h"
 #include "json/jwrite.h"
 

@@ -1,4 +1,4 @@
-#include "address.h"
+#include "client/address.h"
 #include "command.h"
 #include "http.h"
 #include "output.h"

@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "client/ws_client.h"
 #include "command.h"
 #include "output.h"
 #include "pow.h"
 #include "publish.h"
 #include "secret.h"
 #include "signer.h"
-#include "ws_client.h"
 
 /* An event and what its parts point into. */
 struct draft {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "client/ws_client.h"
 #include "command.h"
 #include "interrupt.h"
 #include "lines.h"
@@ -13,7 +14,6 @@
 #include "publish.h"
 #include "secret.h"
 #include "signer.h"
-#include "ws_client.h"
 
 enum { MAX_COMPLAINTS = 20 };
 

@@ -1,9 +1,9 @@
 #include "print_event.h"
 
+#include "client/ws_client.h"
 #include "nostr/verify.h"
 #include "output.h"
 #include "relay.h"
-#include "ws_client.h"
 
 void event_printer_init(struct event_printer *p)
 {

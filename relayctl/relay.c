@@ -6,7 +6,7 @@
 #include "nostr/kind.h"
 #include "output.h"
 #include "signer.h"
-#include "ws_client.h"
+#include "ws_wait.h"
 
 enum { MAX_CHALLENGE = 1024 };
 
@@ -31,6 +31,18 @@ const struct event_limits relay_event_limits = {
     .max_content_chars = WS_MAX_MESSAGE,
 };
 
+static struct ws_client *connect_to(const struct options *o)
+{
+    const struct ws_options options = {
+        .user_agent = "relayctl/" TANDEM_VERSION,
+        .ca = o->ca,
+        .max_message = WS_MAX_MESSAGE,
+        .connect_ms = (uint32_t)o->timeout_seconds * 1000,
+    };
+
+    return ws_client_open(o->relay, &options);
+}
+
 struct relay *relay_open(const struct options *o, const struct signer *signer)
 {
     struct relay *r = calloc(1, sizeof(*r));
@@ -44,8 +56,8 @@ struct relay *relay_open(const struct options *o, const struct signer *signer)
     r->timeout_ms = (int)o->timeout_seconds * 1000;
     arena_init(&r->arena, 4 * WS_MAX_MESSAGE);
     buf_init(&r->challenge, MAX_CHALLENGE);
-    r->ws = ws_client_new();
-    if (r->ws && ws_client_connect(r->ws, o->relay, o) == OK)
+    r->ws = connect_to(o);
+    if (r->ws && ws_wait_open(r->ws))
         return r;
     output_error("%s: %s", o->relay, r->ws ? ws_client_error(r->ws) : "out of memory");
     relay_close(r);
@@ -56,7 +68,7 @@ void relay_close(struct relay *r)
 {
     if (!r)
         return;
-    ws_client_free(r->ws);
+    ws_wait_close(r->ws);
     arena_deinit(&r->arena);
     buf_deinit(&r->challenge);
     free(r);
@@ -181,19 +193,19 @@ enum relay_result relay_next(struct relay *r, int also_fd, bool patient, struct 
         enum relay_result result;
         struct slice text;
 
-        switch (ws_client_next(r->ws, also_fd, timeout, &text)) {
-        case WS_MESSAGE:
+        switch (ws_wait_message(r->ws, also_fd, timeout, &text)) {
+        case WAIT_MESSAGE:
             if (take_message(r, text, m, &result))
                 return result;
             break;
-        case WS_INPUT:
+        case WAIT_INPUT:
             return RELAY_INPUT;
-        case WS_INTERRUPTED:
+        case WAIT_INTERRUPTED:
             return RELAY_INTERRUPTED;
-        case WS_TIMEOUT:
+        case WAIT_TIMEOUT:
             output_error("the relay did not answer within %d seconds", r->timeout_ms / 1000);
             return RELAY_TIMEOUT;
-        case WS_LOST:
+        case WAIT_LOST:
             output_error("%s", ws_client_error(r->ws));
             return RELAY_LOST;
         }

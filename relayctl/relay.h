@@ -1,12 +1,12 @@
 #ifndef RELAYCTL_RELAY_H
 #define RELAYCTL_RELAY_H
 /*
- * A conversation with one relay: Nostr messages over ws_client.h. It prints NOTICEs, and
+ * A conversation with one relay: Nostr messages over client/ws_client.h. It prints NOTICEs, and
  * authenticates (NIP-42) when its user says so. One thread.
  */
 #include "nostr/event.h"
 #include "options.h"
-#include "relay_message.h"
+#include "client/relay_message.h"
 
 struct relay;
 struct signer;

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "output.h"
 #include "prometheus.h"
-#include "relay_message.h"
-#include "ws_handshake.h"
+#include "client/relay_message.h"
+#include "client/ws_handshake.h"
 
 static void check_message(struct slice text)
 {

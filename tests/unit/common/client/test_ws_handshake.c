@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "ws_handshake.h"
+#include "client/ws_handshake.h"
 
 /* RFC 6455, 1.3 */
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
@@ -74,11 +74,11 @@ static void test_request(void **state)
     assert_int_equal(strlen(one), WS_KEY_LETTERS);
     assert_string_not_equal(one, two);
     buf_init(&request, KIB);
-    ws_handshake_request(&request, "relay.example.com:8008", "/?a=b", KEY);
+    ws_handshake_request(&request, "relay.example.com:8008", "/?a=b", KEY, "tester/1");
     buf_add_char(&request, '\0');
     assert_non_null(strstr(request.ptr, "GET /?a=b HTTP/1.1\r\nHost: relay.example.com:8008\r\n"));
     assert_non_null(strstr(request.ptr, "Sec-WebSocket-Key: " KEY "\r\n"));
-    assert_non_null(strstr(request.ptr, "\r\n\r\n"));
+    assert_non_null(strstr(request.ptr, "\r\nUser-Agent: tester/1\r\n\r\n"));
     buf_deinit(&request);
 }
 

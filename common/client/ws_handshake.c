@@ -1,4 +1,4 @@
-#include "ws_handshake.h"
+#include "client/ws_handshake.h"
 
 #include <strings.h>
 #include <sys/random.h>
@@ -14,13 +14,14 @@ void ws_handshake_key(char out[WS_KEY_LETTERS + 1])
     EVP_EncodeBlock((unsigned char *)out, nonce, sizeof(nonce));
 }
 
-void ws_handshake_request(struct buf *out, const char *host, const char *path, const char *key)
+void ws_handshake_request(struct buf *out, const char *host, const char *path, const char *key,
+                          const char *user_agent)
 {
     buf_printf(out,
                "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"
-               "User-Agent: relayctl/" TANDEM_VERSION "\r\n\r\n",
-               path, host, key);
+               "User-Agent: %s\r\n\r\n",
+               path, host, key, user_agent);
 }
 
 void ws_handshake_accept(const char *key, char out[WS_ACCEPT_LETTERS + 1])

@@ -9,10 +9,8 @@
  * what came in the same 4 KiB, wslay's own buffer. Wslay's gathering of messages is switched off
  * because it allocates whatever a frame's header announces.
  */
-#include "ws_client.h"
+#include "client/ws_client.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,25 +19,36 @@
 #include <curl/curl.h>
 #include <wslay/wslay.h>
 
-#include "address.h"
+#include "base/buf.h"
 #include "base/clock.h"
-#include "http.h"
-#include "interrupt.h"
-#include "ws_handshake.h"
+#include "client/address.h"
+#include "client/address_scope.h"
+#include "client/ws_handshake.h"
 
 enum {
     MAX_HEAD = 16 * 1024,
     MAX_FRAGMENTS = 1024,
-    READ_BUDGET = 256 * 1024, /* read before it is looked whether the deadline has passed */
+    READ_BUDGET = 256 * 1024, /* bytes in one step, so that no peer keeps us from the others */
     PING_AFTER_MS = 30 * 1000,
     SILENT_AFTER_MS = 75 * 1000,
-    GOODBYE_MS = 1000,
-    MAX_QUEUED = 64 * 1024, /* messages; an empty pong counts nothing in bytes */
+    MAX_CONNECT_TICK_MS = 16, /* how often curl is asked how far connecting has come */
+    MAX_QUEUED = 64 * 1024,   /* messages; an empty pong counts nothing in bytes */
 };
 
+enum phase { CONNECTING, ASKING, HEARING, OPEN };
+
 struct ws_client {
-    CURL *curl;
+    enum phase phase;
+    uint64_t open_by_ms; /* the end of patience until then */
+    int tick_ms;         /* while CONNECTING: how soon to look again */
+    CURLM *multi;        /* of this one connection, so that curl has no other to clear away */
+    CURL *curl;          /* stays in multi: curl_easy_recv() wants it so */
     curl_socket_t fd;
+    struct address address;
+    size_t max_message;
+    struct buf request; /* of the handshake */
+    size_t request_sent;
+    char key[WS_KEY_LETTERS + 1];
     wslay_event_context_ptr ws;
     struct buf early; /* what came behind the handshake's answer */
     size_t early_read;
@@ -48,6 +57,7 @@ struct ws_client {
     size_t announced; /* bytes of the message being received, by its frames' headers */
     uint32_t n_fragments;
     size_t budget;
+    uint64_t received;
     uint64_t heard_ms;  /* when something was last read */
     bool pinged;        /* since then */
     uint8_t frame;      /* opcode of the frame being received */
@@ -98,6 +108,7 @@ static size_t receive(struct ws_client *c, void *out, size_t len)
         lose(c, "the relay ended the connection without a word");
     c->heard_ms = clock_mono_ms();
     c->pinged = false;
+    c->received += n;
     return c->lost ? 0 : n;
 }
 
@@ -111,21 +122,6 @@ static size_t transmit(struct ws_client *c, const void *bytes, size_t len)
     if (code != CURLE_OK)
         lose(c, "the connection broke: %s", curl_words(c, code));
     return c->lost ? 0 : n;
-}
-
-/* Waits until the socket or also_fd is ready, at most timeout_ms (-1: for good). Returns whether
- * also_fd can be read. */
-static bool wait_ready(struct ws_client *c, short events, int also_fd, int64_t timeout_ms)
-{
-    struct timespec t = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
-    struct pollfd fds[] = {{.fd = c->fd, .events = events}, {.fd = also_fd, .events = POLLIN}};
-
-    if (ppoll(fds, ARRAY_LEN(fds), timeout_ms < 0 ? NULL : &t, interrupt_mask()) < 0) {
-        if (errno != EINTR)
-            lose(c, "ppoll: %s", strerror(errno));
-        return false;
-    }
-    return fds[1].revents != 0;
 }
 
 /* ---- the inbox ---- */
@@ -217,8 +213,8 @@ static void on_frame_start(wslay_event_context_ptr ws,
         c->n_fragments = 0;
         buf_add(&c->inbox, &unknown, sizeof(unknown));
     }
-    if (arg->payload_length > WS_MAX_MESSAGE - c->announced)
-        lose(c, "the relay sent a message above %zu bytes", WS_MAX_MESSAGE);
+    if (arg->payload_length > c->max_message - c->announced)
+        lose(c, "the relay sent a message above %zu bytes", c->max_message);
     else
         c->announced += (size_t)arg->payload_length;
     if (++c->n_fragments > MAX_FRAGMENTS)
@@ -280,123 +276,163 @@ static const struct wslay_event_callbacks callbacks = {
 
 /* ---- connecting ---- */
 
-struct ws_client *ws_client_new(void)
+/* Curl's CURLOPT_OPENSOCKETFUNCTION, for those who may reach the public internet only. */
+static curl_socket_t open_public_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct ws_client *c = user;
+
+    (void)purpose;
+    if (address_is_public(&a->addr))
+        return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    lose(c, "the relay's address is not public");
+    return CURL_SOCKET_BAD;
+}
+
+static void set_options(struct ws_client *c, const struct ws_options *o)
+{
+    curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->curl_error);
+    curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c->curl, CURLOPT_URL, c->address.base);
+    curl_easy_setopt(c->curl, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPPROXYTUNNEL, 1L); /* a proxy must let us through */
+    curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c->curl, CURLOPT_USERAGENT, o->user_agent);
+    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
+    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver that hangs */
+    if (o->ca)
+        curl_easy_setopt(c->curl, CURLOPT_CAINFO, o->ca);
+    if (o->proxy)
+        curl_easy_setopt(c->curl, CURLOPT_PROXY, o->proxy);
+    if (o->public_only && o->proxy[0] == '\0') {
+        curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);
+        curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, c);
+    }
+}
+
+static void begin(struct ws_client *c, const char *url, const struct ws_options *o)
+{
+    assert(!o->public_only || o->proxy);
+    assert(o->max_message <= WS_MAX_MESSAGE);
+    if (!address_parse(url, &c->address)) {
+        lose(c, ADDRESS_EXPECTED);
+        return;
+    }
+    if (o->public_only && !address_host_may_be_public(c->address.name)) {
+        lose(c, "the relay's address is not public");
+        return;
+    }
+    ws_handshake_key(c->key);
+    ws_handshake_request(&c->request, c->address.host, c->address.path, c->key, o->user_agent);
+    if (c->request.failed)
+        lose(c, "the URL is too long");
+    set_options(c, o);
+    if (curl_multi_add_handle(c->multi, c->curl) != CURLM_OK)
+        lose(c, "out of memory");
+}
+
+struct ws_client *ws_client_open(const char *url, const struct ws_options *o)
 {
     struct ws_client *c = calloc(1, sizeof(*c));
 
     if (!c)
         return NULL;
     c->fd = CURL_SOCKET_BAD;
+    c->open_by_ms = clock_mono_ms() + o->connect_ms;
+    c->max_message = o->max_message;
+    buf_init(&c->request, MAX_HEAD);
     buf_init(&c->early, MAX_HEAD);
-    buf_init(&c->inbox, WS_MAX_MESSAGE + 64 * KIB);
-    if (wslay_event_context_client_init(&c->ws, &callbacks, c) != 0) {
-        free(c);
+    buf_init(&c->inbox, o->max_message + 64 * KIB);
+    c->multi = curl_multi_init();
+    c->curl = curl_easy_init();
+    if (!c->multi || !c->curl || wslay_event_context_client_init(&c->ws, &callbacks, c) != 0) {
+        ws_client_free(c);
         return NULL;
     }
     wslay_event_config_set_no_buffering(c->ws, 1);
     wslay_event_config_set_max_recv_msg_length(c->ws, UINT64_MAX); /* on_frame_start() looks */
+    begin(c, url, o);
     return c;
 }
 
-/* TCP, and TLS where the URL says so. A proxy named by the environment must let us through. */
-static void open_connection(struct ws_client *c, const struct address *a, const struct options *o)
+/* TCP, TLS and what a proxy wants. */
+static void step_connecting(struct ws_client *c)
 {
+    const CURLMsg *message;
     CURLcode code;
+    int n;
 
-    c->curl = http_handle(o, c->curl_error);
-    if (!c->curl) {
+    c->tick_ms = c->tick_ms < MAX_CONNECT_TICK_MS / 2 ? 2 * c->tick_ms + 1 : MAX_CONNECT_TICK_MS;
+    if (curl_multi_perform(c->multi, &n) != CURLM_OK) {
         lose(c, "out of memory");
         return;
     }
-    curl_easy_setopt(c->curl, CURLOPT_URL, a->base);
-    curl_easy_setopt(c->curl, CURLOPT_CONNECT_ONLY, 1L);
-    curl_easy_setopt(c->curl, CURLOPT_HTTPPROXYTUNNEL, 1L);
-    code = curl_easy_perform(c->curl);
+    message = curl_multi_info_read(c->multi, &n);
+    if (!message)
+        return;
+    code = message->data.result;
     if (code == CURLE_OK)
         code = curl_easy_getinfo(c->curl, CURLINFO_ACTIVESOCKET, &c->fd);
     if (code != CURLE_OK)
-        lose(c, "%s", curl_words(c, code));
+        lose(c, "%s", curl_words(c, code)); /* unless a callback has said something better */
+    c->phase = ASKING;
 }
 
-/* What is left until the deadline; 0, after giving up, when it has passed. */
-static int64_t time_left(struct ws_client *c, uint64_t deadline)
+static void step_asking(struct ws_client *c)
 {
-    uint64_t now = clock_mono_ms();
-
-    if (now < deadline)
-        return (int64_t)(deadline - now);
-    lose(c, "no answer in time");
-    return 0;
+    c->request_sent +=
+        transmit(c, c->request.ptr + c->request_sent, c->request.len - c->request_sent);
+    if (c->request_sent == c->request.len)
+        c->phase = HEARING;
 }
 
-static void send_all(struct ws_client *c, struct slice bytes, uint64_t deadline)
+static void check_head(struct ws_client *c, size_t head_len)
 {
-    while (bytes.len > 0 && !c->lost) {
-        size_t n = transmit(c, bytes.ptr, bytes.len);
-
-        bytes = slice_of(bytes.ptr + n, bytes.len - n);
-        if (n == 0 && !c->lost)
-            wait_ready(c, POLLOUT, -1, time_left(c, deadline));
-    }
-}
-
-/* Reads until the empty line that ends the head; returns the head's length. */
-static size_t receive_head(struct ws_client *c, uint64_t deadline)
-{
-    while (!c->lost) {
-        const char *end =
-            c->early.len > 0 ? memmem(c->early.ptr, c->early.len, "\r\n\r\n", 4) : NULL;
-        char bytes[4096];
-        size_t n;
-
-        if (end)
-            return (size_t)(end - c->early.ptr) + 4;
-        n = receive(c, bytes, sizeof(bytes));
-        buf_add(&c->early, bytes, n);
-        if (c->early.failed)
-            lose(c, "the answer to the handshake is too long");
-        if (n == 0 && !c->lost)
-            wait_ready(c, POLLIN, -1, time_left(c, deadline));
-    }
-    return 0;
-}
-
-static void shake_hands(struct ws_client *c, const struct address *a, uint64_t deadline)
-{
-    char key[WS_KEY_LETTERS + 1];
     const char *error;
-    struct buf request;
     int status;
 
-    ws_handshake_key(key);
-    buf_init(&request, MAX_HEAD);
-    ws_handshake_request(&request, a->host, a->path, key);
-    if (request.failed)
-        lose(c, "the URL is too long");
-    send_all(c, buf_slice(&request), deadline);
-    buf_deinit(&request);
-    c->early_read = receive_head(c, deadline);
-    if (c->lost || ws_handshake_check(slice_of(c->early.ptr, c->early_read), key, &status, &error))
+    c->early_read = head_len;
+    c->phase = OPEN;
+    if (ws_handshake_check(slice_of(c->early.ptr, head_len), c->key, &status, &error))
         return;
     if (status > 0 && status != 101)
         lose(c, "%s (HTTP status %d)", error, status);
     lose(c, "%s", error);
 }
 
-enum err ws_client_connect(struct ws_client *c, const char *url, const struct options *o)
+/* Reads until the empty line that ends the head. */
+static void step_hearing(struct ws_client *c)
 {
-    uint64_t deadline = clock_mono_ms() + (uint64_t)o->timeout_seconds * 1000;
-    struct address a;
+    char bytes[4096];
+    size_t n;
 
-    if (!address_parse(url, &a)) {
-        lose(c, ADDRESS_EXPECTED);
-        return ERR_INVALID;
+    while (c->phase == HEARING && (n = receive(c, bytes, sizeof(bytes))) > 0) {
+        const char *end;
+
+        buf_add(&c->early, bytes, n);
+        end = memmem(c->early.ptr, c->early.len, "\r\n\r\n", 4);
+        if (end)
+            check_head(c, (size_t)(end - c->early.ptr) + 4);
+        else if (c->early.failed)
+            lose(c, "the answer to the handshake is too long");
     }
-    open_connection(c, &a, o);
-    if (!c->lost)
-        shake_hands(c, &a, deadline);
-    address_deinit(&a);
-    return c->lost ? ERR_IO : OK;
+}
+
+static void step_opening(struct ws_client *c)
+{
+    if (c->phase == CONNECTING)
+        step_connecting(c);
+    if (c->phase == ASKING && !c->lost)
+        step_asking(c);
+    if (c->phase == HEARING && !c->lost)
+        step_hearing(c);
+    if (c->phase != OPEN && clock_mono_ms() >= c->open_by_ms)
+        lose(c, "no answer in time");
+}
+
+bool ws_client_is_open(const struct ws_client *c)
+{
+    return c->phase == OPEN;
 }
 
 /* ---- talking ---- */
@@ -418,7 +454,7 @@ static void end(struct ws_client *c)
     }
 }
 
-/* One turn of reading and writing, without waiting. */
+/* One turn of reading and writing. */
 static void pump(struct ws_client *c)
 {
     c->budget = READ_BUDGET;
@@ -432,23 +468,60 @@ static void pump(struct ws_client *c)
         lose(c, "the relay does not read what it is sent");
 }
 
-/* Asks a silent peer whether it is still there. Returns how many milliseconds until this is due
- * again. */
-static int64_t keep_alive(struct ws_client *c)
+static uint64_t silence(const struct ws_client *c)
 {
-    uint64_t silent = clock_mono_ms() - c->heard_ms;
+    return clock_mono_ms() - c->heard_ms;
+}
 
-    if (silent >= SILENT_AFTER_MS) {
+/* Asks a silent peer whether it is still there. */
+static void keep_alive(struct ws_client *c)
+{
+    uint64_t silent = silence(c);
+
+    if (silent >= SILENT_AFTER_MS)
         lose(c, "the relay is silent and does not answer pings");
-        return 0;
+    if (silent < PING_AFTER_MS || c->pinged)
+        return;
+    c->pinged = true;
+    wslay_event_queue_msg(c->ws, &(struct wslay_event_msg){.opcode = WSLAY_PING});
+}
+
+enum ws_result ws_client_step(struct ws_client *c, struct slice *message)
+{
+    if (!c->lost && c->phase != OPEN) {
+        step_opening(c);
+    } else if (!c->lost && !has_message(c)) {
+        keep_alive(c);
+        pump(c);
     }
-    if (silent < PING_AFTER_MS)
-        return (int64_t)(PING_AFTER_MS - silent);
-    if (!c->pinged) {
-        c->pinged = true;
-        wslay_event_queue_msg(c->ws, &(struct wslay_event_msg){.opcode = WSLAY_PING});
+    if (has_message(c)) {
+        *message = take_message(c);
+        return WS_MESSAGE;
     }
-    return (int64_t)(SILENT_AFTER_MS - silent);
+    return c->lost ? WS_LOST : WS_WAITING;
+}
+
+static int min_ms(uint64_t a, uint64_t b)
+{
+    return (int)(a < b ? a : b);
+}
+
+struct pollfd ws_client_poll(const struct ws_client *c, int *timeout_ms)
+{
+    struct pollfd p = {.fd = c->phase == CONNECTING ? -1 : c->fd, .events = POLLIN};
+    uint64_t now = clock_mono_ms();
+    uint64_t due = c->pinged ? SILENT_AFTER_MS : PING_AFTER_MS;
+
+    if (c->phase == ASKING || (c->phase == OPEN && wslay_event_want_write(c->ws)))
+        p.events |= POLLOUT;
+    if (c->lost || has_message(c) || (c->phase == OPEN && c->budget == 0))
+        *timeout_ms = 0; /* c->early or TLS may hold bytes that the socket no longer shows */
+    else if (c->phase != OPEN)
+        *timeout_ms = min_ms(now < c->open_by_ms ? c->open_by_ms - now : 0,
+                             c->phase == CONNECTING ? (uint64_t)c->tick_ms : INT32_MAX);
+    else
+        *timeout_ms = silence(c) < due ? (int)(due - silence(c)) : 0;
+    return p;
 }
 
 void ws_client_send(struct ws_client *c, struct slice text)
@@ -465,69 +538,35 @@ size_t ws_client_backlog(const struct ws_client *c)
     return wslay_event_get_queued_msg_length(c->ws);
 }
 
-/* Waits for the socket, also_fd, the deadline (-1: none) or the next ping, whichever is first.
- * Returns whether also_fd can be read. */
-static bool wait_turn(struct ws_client *c, int also_fd, int64_t deadline)
+uint64_t ws_client_received(const struct ws_client *c)
 {
-    int64_t timeout = keep_alive(c);
-    int64_t left = deadline < 0 ? timeout : deadline - (int64_t)clock_mono_ms();
-    short events = POLLIN;
-
-    if (c->lost)
-        return false;
-    if (left < timeout)
-        timeout = left < 0 ? 0 : left;
-    if (c->budget == 0)
-        timeout = 0; /* TLS may hold bytes that the socket no longer shows */
-    if (wslay_event_want_write(c->ws))
-        events |= POLLOUT;
-    return wait_ready(c, events, also_fd, timeout);
+    return c->received;
 }
 
-enum ws_result ws_client_next(struct ws_client *c, int also_fd, int timeout_ms,
-                              struct slice *message)
+void ws_client_close(struct ws_client *c)
 {
-    int64_t deadline = timeout_ms < 0 ? -1 : (int64_t)clock_mono_ms() + timeout_ms;
-
-    for (;;) {
-        if (!has_message(c) && !c->lost)
-            pump(c);
-        if (has_message(c)) {
-            *message = take_message(c);
-            return WS_MESSAGE;
-        }
-        if (c->lost)
-            return WS_LOST;
-        if (deadline >= 0 && (int64_t)clock_mono_ms() >= deadline)
-            return WS_TIMEOUT;
-        if (wait_turn(c, also_fd, deadline))
-            return WS_INPUT;
-        if (interrupt_seen())
-            return WS_INTERRUPTED;
-    }
-}
-
-static void say_goodbye(struct ws_client *c)
-{
-    uint64_t deadline = clock_mono_ms() + GOODBYE_MS;
-
-    wslay_event_queue_close(c->ws, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
-    while (!c->lost && clock_mono_ms() < deadline) {
-        c->first = c->partial; /* nobody takes messages any more */
-        pump(c);
-        if (!c->lost && c->budget > 0)
-            wait_ready(c, POLLIN, -1, time_left(c, deadline));
-    }
+    if (c->phase != OPEN)
+        lose(c, "given up while connecting");
+    else
+        wslay_event_queue_close(c->ws, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
 }
 
 void ws_client_free(struct ws_client *c)
 {
     if (!c)
         return;
-    if (c->fd != CURL_SOCKET_BAD && !c->lost)
-        say_goodbye(c);
-    wslay_event_context_free(c->ws);
+    if (c->phase == OPEN && !c->lost) {
+        ws_client_close(c);
+        wslay_event_send(c->ws);
+    }
+    if (c->ws)
+        wslay_event_context_free(c->ws);
+    if (c->multi && c->curl)
+        curl_multi_remove_handle(c->multi, c->curl);
     curl_easy_cleanup(c->curl);
+    curl_multi_cleanup(c->multi);
+    address_deinit(&c->address);
+    buf_deinit(&c->request);
     buf_deinit(&c->early);
     buf_deinit(&c->inbox);
     free(c);

@@ -1,5 +1,5 @@
-#ifndef RELAYCTL_RELAY_MESSAGE_H
-#define RELAYCTL_RELAY_MESSAGE_H
+#ifndef COMMON_CLIENT_RELAY_MESSAGE_H
+#define COMMON_CLIENT_RELAY_MESSAGE_H
 /* What a relay says (NIP-01, 42, 45): one text message to one struct. Any thread. */
 #include "base/arena.h"
 #include "nostr/keys.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "relay_message.h"
+#include "client/relay_message.h"
 
 static const struct {
     const char *text;

@@ -1,5 +1,5 @@
 /* Each verb's row says by letters what follows it, so that there is one reader for all of them. */
-#include "relay_message.h"
+#include "client/relay_message.h"
 
 #include "base/hex.h"
 #include "json/jread.h"

@@ -1,4 +1,4 @@
-#include "address.h"
+#include "client/address.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,8 +46,7 @@ static void parts_deinit(struct parts *p)
     curl_free(p->query);
 }
 
-/* fmt filled in, malloc'd. These are small and made at the start: without memory there is no point
- * in going on. */
+/* fmt filled in, malloc'd; NULL without memory. */
 static char *PRINTF_LIKE(1, 2) format(const char *fmt, ...)
 {
     char *text = NULL;
@@ -55,7 +54,7 @@ static char *PRINTF_LIKE(1, 2) format(const char *fmt, ...)
 
     va_start(args, fmt);
     if (vasprintf(&text, fmt, args) < 0)
-        abort();
+        text = NULL;
     va_end(args);
     return text;
 }
@@ -67,10 +66,12 @@ static bool join(const struct parts *p, struct address *out)
 
         if (strcmp(schemes[i].name, p->scheme) != 0)
             continue;
+        out->name = format("%s", p->host);
         out->host = format("%s%s%s", p->host, other_port ? ":" : "", other_port ? p->port : "");
-        out->base = format("%s://%s", schemes[i].http, out->host);
+        out->base = format("%s://%s%s%s", schemes[i].http, p->host, other_port ? ":" : "",
+                           other_port ? p->port : "");
         out->path = format("%s%s%s", p->path, p->query ? "?" : "", p->query ? p->query : "");
-        return true;
+        return out->name && out->host && out->base && out->path;
     }
     return false;
 }
@@ -83,12 +84,15 @@ bool address_parse(const char *url, struct address *out)
     *out = (struct address){0};
     ok = split(url, &parts) && join(&parts, out);
     parts_deinit(&parts);
+    if (!ok)
+        address_deinit(out);
     return ok;
 }
 
 void address_deinit(struct address *a)
 {
     free(a->base);
+    free(a->name);
     free(a->host);
     free(a->path);
     *a = (struct address){0};

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "address.h"
+#include "client/address.h"
 
 static void test_addresses(void **state)
 {
