@@ -17,6 +17,7 @@
 #include "nostr/verify.h"
 #include "ops/backoff.h"
 #include "ops/log.h"
+#include "otel/otel.h"
 #include "query/query.h"
 #include "store/migrate.h"
 
@@ -146,6 +147,14 @@ static int run(struct event_handler *eh)
     set_up_signals();
     event_handler_metrics_open();
     verify_setup();
+    if (!otel_start(
+            &(struct otel_options){.endpoint = eh->cfg.shared.otel_endpoint,
+                                   .headers = eh->cfg.shared.otel_headers,
+                                   .service = "event-handler",
+                                   .sample_ratio = eh->cfg.shared.otel_ratio,
+                                   .metric_interval_ms = eh->cfg.shared.otel_metric_interval_ms,
+                                   .with_metrics = true}))
+        return EXIT_FAILURE;
     eh->api = api_start(&eh->cfg);
     if (!eh->api)
         return EXIT_FAILURE;
@@ -160,6 +169,7 @@ static int run(struct event_handler *eh)
         break;
     }
     stop(eh);
+    otel_stop();
     log_info("main", "stopped", "status=%d", status);
     return status;
 }

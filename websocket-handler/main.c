@@ -10,6 +10,7 @@
 #include "healthcheck.h"
 #include "metrics.h"
 #include "ops/log.h"
+#include "otel/otel.h"
 #include "supervisor.h"
 
 #ifndef TANDEM_VERSION
@@ -46,11 +47,19 @@ static int serve(const struct config *cfg, unsigned worker, int public_fd, int m
 {
     struct gateway gateway;
 
-    (void)worker;
+    if (!otel_start(
+            &(struct otel_options){.endpoint = cfg->shared.otel_endpoint,
+                                   .headers = cfg->shared.otel_headers,
+                                   .service = "websocket-handler",
+                                   .sample_ratio = cfg->shared.otel_ratio,
+                                   .metric_interval_ms = cfg->shared.otel_metric_interval_ms,
+                                   .with_metrics = worker == 0}))
+        return EX_UNAVAILABLE;
     if (gateway_start(&gateway, cfg, public_fd, metrics_fd) != OK)
         return EX_UNAVAILABLE;
     gateway_run(&gateway);
     gateway_stop(&gateway);
+    otel_stop();
     return EX_OK;
 }
 

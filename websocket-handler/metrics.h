@@ -24,6 +24,7 @@ enum metric {
     /* session/ */
     M_CLIENT_MESSAGES, /* by enum message_metric */
     M_OK_SENT,         /* by enum ok_metric */
+    M_OK_SECONDS,
     M_AUTH,            /* by enum auth_metric */
     M_SUBSCRIPTIONS,
     M_CLOSED_SENT, /* by enum closed_metric */
@@ -37,6 +38,7 @@ enum metric {
     M_EVENTS_REFUSED,
     M_QUERIES, /* by enum query_metric */
     M_QUERY_SECONDS,
+    M_QUERY_FIRST_ROW_SECONDS,
     M_QUERY_ROWS,
     M_QUERIES_WAITING,
     M_QUERIES_ACTIVE,

@@ -9,6 +9,7 @@
 #include "nostr/filter.h"
 #include "ops/key_set.h"
 #include "ops/settings.h"
+#include "otel/otel.h"
 
 struct shared_config {
     int64_t log_level; /* enum log_level */
@@ -29,6 +30,10 @@ struct shared_config {
     int64_t min_pow_difficulty;
     char *admin_pubkey;     /* 64 hex digits or "" */
     char *co_admin_pubkeys; /* comma-separated; ops/key_set.h */
+    char *otel_endpoint;    /* "" : no export */
+    char *otel_headers;
+    char *otel_ratio; /* a number from 0 to 1 */
+    int64_t otel_metric_interval_ms;
 };
 
 /* The rows for a service's table: SHARED_SETTINGS(offset of `shared` in the config struct). */
@@ -95,7 +100,24 @@ struct shared_config {
     {.name = "CO_ADMIN_PUBKEYS", .type = SETTING_STRING,                                          \
      .offset = SHARED_SETTING(base, co_admin_pubkeys), .def = "", .check = key_set_check,         \
      .group = "Admins",                                                                           \
-     .help = "Further admins with the same rights, comma-separated, hex or npub."}
+     .help = "Further admins with the same rights, comma-separated, hex or npub."},               \
+    {.name = "OTEL_EXPORTER_OTLP_ENDPOINT", .type = SETTING_STRING,                               \
+     .offset = SHARED_SETTING(base, otel_endpoint), .def = "", .check = otel_check_endpoint,      \
+     .group = "OpenTelemetry",                                                                    \
+     .help = "Collector that traces and metrics are sent to over OTLP/HTTP, such as "             \
+             "http://collector:4318; empty for none."},                                           \
+    {.name = "OTEL_EXPORTER_OTLP_HEADERS", .type = SETTING_STRING,                                \
+     .offset = SHARED_SETTING(base, otel_headers), .def = "", .secret = true,                     \
+     .group = "OpenTelemetry",                                                                    \
+     .help = "Headers for the collector, as key=value pairs, comma-separated."},                  \
+    {.name = "OTEL_TRACES_SAMPLER_ARG", .type = SETTING_STRING,                                   \
+     .offset = SHARED_SETTING(base, otel_ratio), .def = "0.01", .check = otel_check_ratio,        \
+     .group = "OpenTelemetry",                                                                    \
+     .help = "Share of the batches of events and of the REQs that are traced, from 0 to 1."},     \
+    {.name = "OTEL_METRIC_EXPORT_INTERVAL", .type = SETTING_INT,                                  \
+     .offset = SHARED_SETTING(base, otel_metric_interval_ms), .def = "60000", .min = 0,           \
+     .max = 86400000, .group = "OpenTelemetry",                                                   \
+     .help = "How often the metrics are sent, in milliseconds; 0 for never."}
 /* clang-format on */
 
 #endif

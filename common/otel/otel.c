@@ -220,7 +220,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- life ---- */
+/* ---- setting up ---- */
 
 /* "key=value,key=value" into header lines. */
 static bool add_headers(struct exporter *e, const char *text)
@@ -271,17 +271,54 @@ static uint64_t share_of_range(double ratio)
     return ratio > 0 ? (uint64_t)(ratio * 0x1p64) : 0;
 }
 
+/* ---- settings ---- */
+
+bool otel_check_endpoint(const char *value, struct buf *error)
+{
+    if (value[0] == '\0' || strncmp(value, "http://", 7) == 0 ||
+        strncmp(value, "https://", 8) == 0) {
+        if (strlen(value) < MAX_URL)
+            return true;
+        buf_add_str(error, "is too long");
+        return false;
+    }
+    buf_printf(error, "\"%.80s\" must begin with http:// or https://", value);
+    return false;
+}
+
+static bool parse_ratio(const char *text, double *out)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && *out >= 0 && *out <= 1;
+}
+
+bool otel_check_ratio(const char *value, struct buf *error)
+{
+    double ratio;
+
+    if (parse_ratio(value, &ratio))
+        return true;
+    buf_printf(error, "\"%.80s\" must be a number from 0 to 1", value);
+    return false;
+}
+
+/* ---- life ---- */
+
 static struct exporter *exporter_new(const struct otel_options *o)
 {
     struct exporter *e = calloc(1, sizeof *e);
     pthread_condattr_t attr;
+    double ratio;
 
     if (!e)
         return NULL;
     snprintf(e->url, sizeof e->url, "%s", o->endpoint);
     while (e->url[0] && e->url[strlen(e->url) - 1] == '/')
         e->url[strlen(e->url) - 1] = '\0';
-    e->sample_below = share_of_range(o->sample_ratio);
+    if (parse_ratio(o->sample_ratio, &ratio))
+        e->sample_below = share_of_range(ratio);
     e->metric_interval_ms = o->with_metrics ? (uint64_t)o->metric_interval_ms : 0;
     e->started_unix_us = read_clock().unix_us;
     e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;

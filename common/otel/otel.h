@@ -7,16 +7,21 @@
  *
  * One per process, started after forks. While it is not started all calls do nothing.
  */
+#include "base/buf.h"
 #include "otel/span.h"
 
 struct otel_options {     /* strings are copied */
     const char *endpoint; /* http://collector:4318 ; "" switches all of it off */
     const char *headers; /* "key=value,key=value", as OTEL_EXPORTER_OTLP_HEADERS has them; secret */
     const char *service; /* "websocket-handler" */
-    double sample_ratio; /* of traces that begin here, 0 to 1 */
+    const char *sample_ratio; /* of traces that begin here: "0" to "1" */
     int64_t metric_interval_ms;
     bool with_metrics; /* of several workers that share their metrics only one tells them */
 };
+
+/* For the settings' table (ops/settings.h): false after saying what is wrong. */
+bool otel_check_endpoint(const char *value, struct buf *error);
+bool otel_check_ratio(const char *value, struct buf *error);
 
 /* Before other threads may call. False without a thread or memory; OK without an endpoint. */
 NODISCARD bool otel_start(const struct otel_options *options);

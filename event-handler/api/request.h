@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "config.h"
+#include "otel/span.h"
 
 struct ingest;
 struct ingest_batch;
@@ -52,6 +53,7 @@ struct request {
     struct ingest_batch *batch;
     struct query *query;
     size_t streamed; /* bytes of the query's page that were sent */
+    struct span span;
 };
 
 /* The route of path and method. Without one, *refusal is 404 or 405. routes.c */

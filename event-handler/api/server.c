@@ -22,6 +22,7 @@
 #include "ingest/ingest.h"
 #include "metrics.h"
 #include "ops/log.h"
+#include "otel/otel.h"
 #include "query/query.h"
 
 enum {
@@ -67,6 +68,17 @@ static void check_head(struct request *req, const char *path, const char *method
                      "waiting for the database, please try again");
 }
 
+/* The caller's trace goes on here, when it has one. */
+static void begin_span(struct request *req)
+{
+    const char *header = MHD_lookup_connection_value(req->conn, MHD_HEADER_KIND, "traceparent");
+    struct trace_context parent = {0};
+
+    if (header && req->route)
+        (void)!trace_context_parse(slice_str(header), &parent);
+    otel_begin_child(&req->span, req->route ? req->route->path : "", SPAN_SERVER, &parent);
+}
+
 static bool announces_too_much(const struct request *req)
 {
     const char *length =
@@ -87,6 +99,7 @@ static enum MHD_Result begin(struct api *api, struct MHD_Connection *conn, const
     *slot = req;
     atomic_fetch_add(&api->in_progress, 1);
     check_head(req, path, method);
+    begin_span(req);
     buf_init(&req->body, req->route ? req->route->body_cap : 0);
     if (announces_too_much(req)) /* answering now spares the body, and ends the connection */
         return request_refuse(req, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
@@ -148,6 +161,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **slot,
         query_free(req->query);
     if (req->batch)
         ingest_batch_free(req->batch);
+    otel_end(&req->span);
     buf_deinit(&req->body);
     atomic_fetch_sub(&api->body_bytes, req->counted);
     free(req);

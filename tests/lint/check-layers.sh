@@ -10,7 +10,7 @@ common/base
 common/json                   base
 common/nostr                  base json
 common/wire                   base json nostr
-common/ops                    base nostr wire/take.h
+common/ops                    base nostr wire/take.h otel/otel.h
 common/client                 base json nostr ops wire
 common/otel                   base ops
 common/limit                  base json nostr ops wire
@@ -18,19 +18,19 @@ websocket-handler/conn        . base json nostr ops wire limit control
 websocket-handler/session     . base json nostr wire ops limit control upstream live conn/conn.h
 websocket-handler/control     . base json nostr wire ops upstream
 websocket-handler/limit       . base json nostr ops live
-websocket-handler/upstream    . base json nostr wire ops conn/conn.h
+websocket-handler/upstream    . base json nostr wire ops otel conn/conn.h
 websocket-handler/live        . base json nostr wire ops upstream control conn/conn.h session/session.h
 event-handler/store           . base json nostr ops
-event-handler/query           . base json nostr wire ops store access
+event-handler/query           . base json nostr wire ops otel store access
 event-handler/trust           . base json nostr wire ops store client
 event-handler/access          . base json nostr wire ops store trust
 event-handler/limits          . base json nostr wire ops limit
 event-handler/policy          . base json nostr wire ops limit limits trust access
 event-handler/plugin          . base json nostr wire ops
-event-handler/ingest          . base json nostr wire ops store publish policy access plugin limits
+event-handler/ingest          . base json nostr wire ops otel store publish policy access plugin limits
 event-handler/publish         . base json nostr wire ops store
 event-handler/manage          . base json nostr wire ops store policy access trust ingest query publish
-event-handler/api             . base json nostr wire ops store query ingest publish manage access
+event-handler/api             . base json nostr wire ops otel store query ingest publish manage access
 '
 status=0
 

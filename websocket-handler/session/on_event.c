@@ -2,6 +2,7 @@
  * EVENT (NIP-01): what is malformed is answered here; the rest goes to the event handler, whose
  * verdict comes back as OK. A client with much unanswered is not read from until some of it is.
  */
+#include "base/clock.h"
 #include "config.h"
 #include "live/live.h"
 #include "metrics.h"
@@ -102,8 +103,10 @@ void on_event(struct session *s, const struct client_message *msg)
         (void)!reply_ok_id(s, &ev.id, VERDICT_INVALID, error);
         return;
     }
-    const struct batch_sender sender = {
-        .conn = conn_handle_of(s->conn), .id = ev.id, .bytes = (uint32_t)msg->body.len};
+    const struct batch_sender sender = {.conn = conn_handle_of(s->conn),
+                                        .id = ev.id,
+                                        .bytes = (uint32_t)msg->body.len,
+                                        .received_us = clock_mono_us()};
     const struct ingest_record rec = {.auth = s->auth.key,
                                       .n_auth = s->auth.n,
                                       .address = session_address(s),
@@ -138,6 +141,7 @@ void session_on_verdict(const struct batch_sender *sender, const struct ingest_v
     struct conn *c = conn_lookup(sender->conn);
     struct session *s = c ? conn_session(c) : NULL;
 
+    metric_observe(M_OK_SECONDS, 0, clock_mono_us() - sender->received_us);
     if (verdict)
         metric_add(M_OK_SENT, verdict->accepted ? OK_METRIC_TRUE : OK_METRIC_FALSE, 1);
     else

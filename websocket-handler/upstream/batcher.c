@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "config.h"
 #include "metrics.h"
+#include "otel/otel.h"
 #include "upstream/handler_client.h"
 
 enum {
@@ -25,6 +26,7 @@ struct batch {
     struct handler_sink sink;
     struct handler_call *call;
     uint64_t sent_us;
+    struct span span; /* of the POST */
 };
 
 struct batcher {
@@ -163,6 +165,8 @@ static void on_done(struct handler_sink *sink, const struct handler_result *r)
 
     batch->call = NULL;
     b->n_under_way--;
+    batch->span.failed = r->err != OK;
+    otel_end(&batch->span);
     metric_observe(M_BATCH_SECONDS, 0, clock_mono_us() - batch->sent_us);
     metric_add(M_BATCHES, 0, 1);
     metric_add(M_BATCH_EVENTS, 0, (int64_t)batch->n);
@@ -177,8 +181,13 @@ static const struct handler_sink_ops sink_ops = {.done = on_done};
 /* False without memory; the batch has then been settled. */
 static bool send_batch(struct batcher *b, struct batch *batch)
 {
+    otel_begin(&batch->span, "send events", SPAN_CLIENT);
+    span_set(&batch->span, "tandem.events", (int64_t)batch->n);
+    span_set(&batch->span, "tandem.bytes", (int64_t)batch->body.len);
+
     const struct handler_request req = {.route = HANDLER_EVENTS,
                                         .body = buf_slice(&batch->body),
+                                        .trace = &batch->span.context,
                                         .idle_ms = (uint32_t)b->cfg->events_seconds * 1000,
                                         .max_collect = batch->n * VERDICT_BYTES};
 

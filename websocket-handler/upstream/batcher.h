@@ -22,7 +22,8 @@ struct handler_client;
 struct batch_sender {
     struct conn_handle conn; /* may have gone when the verdict comes */
     struct event_id id;
-    uint32_t bytes; /* of the event */
+    uint32_t bytes;       /* of the event */
+    uint64_t received_us; /* clock_mono_us() */
 };
 
 /* The verdict on one event; or NULL and a sentence (without prefix) when no event handler gave one.

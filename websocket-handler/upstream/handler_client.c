@@ -71,11 +71,12 @@ struct handler_call {
     struct handler_request req;
     struct handler_sink *sink;
     struct http_sink http_sink;
-    struct http_call *http;    /* NULL between attempts and while failing */
-    struct endpoint *endpoint; /* that it is at */
-    uint32_t tried;            /* a bit per endpoint */
-    bool handed_on;            /* bytes have gone to the sink: it cannot be repeated */
-    struct buf body;           /* collected, or the sentence of a failure */
+    struct http_call *http;     /* NULL between attempts and while failing */
+    struct endpoint *endpoint;  /* that it is at */
+    uint32_t tried;             /* a bit per endpoint */
+    bool handed_on;             /* bytes have gone to the sink: it cannot be repeated */
+    struct buf body;            /* collected, or the sentence of a failure */
+    struct curl_slist *headers; /* its own, when it is traced */
     struct handler_result result;
     char sentence[MAX_SENTENCE];
 };
@@ -144,6 +145,7 @@ static struct endpoint *choose(struct handler_client *hc, const struct handler_c
 static void call_free(struct handler_call *call)
 {
     list_remove(&call->node);
+    curl_slist_free_all(call->headers);
     buf_deinit(&call->body);
     free(call);
 }
@@ -167,7 +169,7 @@ static bool send_to(struct handler_call *call, struct endpoint *ep)
 {
     char url[MAX_URL];
     struct http_request http = {.url = url,
-                                .headers = call->hc->headers,
+                                .headers = call->headers ? call->headers : call->hc->headers,
                                 .connect_ms = (uint32_t)call->hc->cfg->connect_ms,
                                 .idle_ms = call->req.idle_ms};
 
@@ -185,6 +187,23 @@ static bool send_to(struct handler_call *call, struct endpoint *ep)
     return true;
 }
 
+/* The headers of every request, and traceparent. NULL without memory: the call goes untraced. */
+static struct curl_slist *traced_headers(const struct handler_client *hc,
+                                         const struct trace_context *trace)
+{
+    char line[sizeof "traceparent: " + TRACEPARENT_BYTES] = "traceparent: ";
+    struct curl_slist *list, *grown;
+
+    trace_context_format(trace, line + strlen(line));
+    grown = list = curl_slist_append(NULL, line);
+    for (const struct curl_slist *h = hc->headers; h && grown; h = h->next)
+        grown = curl_slist_append(list, h->data);
+    if (grown)
+        return list;
+    curl_slist_free_all(list);
+    return NULL;
+}
+
 static struct handler_call *call_new(struct handler_client *hc, const struct handler_request *req,
                                      struct handler_sink *sink)
 {
@@ -196,6 +215,9 @@ static struct handler_call *call_new(struct handler_client *hc, const struct han
     call->req = *req;
     call->sink = sink;
     call->http_sink.ops = &call_ops;
+    call->req.trace = NULL; /* not the caller's any longer */
+    if (req->trace && req->trace->sampled)
+        call->headers = traced_headers(hc, req->trace);
     buf_init(&call->body, sink->ops->bytes ? MAX_SENTENCE : req->max_collect);
     list_push(&hc->calls, &call->node);
     return call;

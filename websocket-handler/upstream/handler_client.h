@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "otel/trace_context.h"
 
 struct config;
 struct curl_loop;
@@ -58,10 +59,11 @@ struct handler_sink {
 
 struct handler_request {
     enum handler_route route;
-    const char *query;  /* "?after=1", or NULL */
-    struct slice body;  /* of a POST; must outlive the call */
-    uint32_t idle_ms;   /* without a byte in either direction the call has failed */
-    size_t max_collect; /* most bytes of a collected body */
+    const char *query;                 /* "?after=1", or NULL */
+    struct slice body;                 /* of a POST; must outlive the call */
+    const struct trace_context *trace; /* sampled: goes along as traceparent. Or NULL; copied */
+    uint32_t idle_ms;                  /* without a byte in either direction the call has failed */
+    size_t max_collect;                /* most bytes of a collected body */
 };
 
 /* cfg: the hosts, the port, the token. NULL (after a log line) when the list of hosts is unusable

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "config.h"
 #include "metrics.h"
+#include "otel/otel.h"
 #include "upstream/handler_client.h"
 #include "upstream/row_stream.h"
 
@@ -41,6 +42,8 @@ struct query {
     struct row_stream rows;
     struct row_reader reader;
     uint64_t started_us;
+    int64_t n_rows;
+    struct span span;
 };
 
 void query_lane_init(struct query_lane *lane)
@@ -111,6 +114,9 @@ static void query_free(struct query *q, enum query_metric result)
     metric_add(M_QUERIES, result, 1);
     if (result == QUERY_METRIC_DONE)
         metric_observe(M_QUERY_SECONDS, 0, clock_mono_us() - q->started_us);
+    span_set(&q->span, "tandem.rows", q->n_rows);
+    q->span.failed = result == QUERY_METRIC_FAILED;
+    otel_end(&q->span);
     row_stream_deinit(&q->rows);
     buf_deinit(&q->body);
     free(q);
@@ -154,6 +160,8 @@ static enum row_wish on_row(struct row_reader *reader, struct slice row)
     bool go_on;
 
     metric_add(M_QUERY_ROWS, 0, 1);
+    if (q->n_rows++ == 0)
+        metric_observe(M_QUERY_FIRST_ROW_SECONDS, 0, clock_mono_us() - q->started_us);
     go_on = q->sink->ops->row(q->sink, row);
     if (!q->sink)
         return ROW_STOP;
@@ -253,6 +261,7 @@ static void run(struct query *q)
     const struct handler_request req = {.route =
                                             q->verb == QUERY_ROWS ? HANDLER_QUERY : HANDLER_COUNT,
                                         .body = buf_slice(&q->body),
+                                        .trace = &q->span.context,
                                         .idle_ms = (uint32_t)q->qq->cfg->query_seconds * 1000,
                                         .max_collect = MAX_COUNT_BYTES};
 
@@ -314,6 +323,7 @@ static struct query *query_new(struct query_queue *qq, struct query_lane *lane,
     q->handler_sink.ops = verb == QUERY_ROWS ? &rows_ops : &count_ops;
     q->reader.row = on_row;
     q->started_us = clock_mono_us();
+    otel_begin(&q->span, verb == QUERY_ROWS ? "REQ" : "COUNT", SPAN_CLIENT);
     row_stream_init(&q->rows, (size_t)qq->cfg->shared.max_event_bytes * 2 + LINE_SLACK);
     list_init(&q->node);
     return q;

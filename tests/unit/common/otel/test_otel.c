@@ -188,7 +188,7 @@ static void test_export(void **state)
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/", listen_somewhere());
     assert_int_equal(pthread_create(&thread, NULL, collect, NULL), 0);
     assert_true(otel_start(&(struct otel_options){
-        .endpoint = endpoint, .headers = "x-key=secret", .service = "svc", .sample_ratio = 1}));
+        .endpoint = endpoint, .headers = "x-key=secret", .service = "svc", .sample_ratio = "1"}));
     otel_begin(&root, "root", SPAN_CLIENT);
     assert_true(root.context.sampled);
     otel_begin_child(&child, "child", SPAN_SERVER, &root.context);
@@ -210,6 +210,20 @@ static void test_export(void **state)
     assert_int_equal(otel_dropped(), 0);
 }
 
+static void test_settings(void **state)
+{
+    struct buf error;
+
+    (void)state;
+    buf_init(&error, KIB);
+    assert_true(otel_check_ratio("0.25", &error) && otel_check_ratio("0", &error));
+    assert_false(otel_check_ratio("1.5", &error) || otel_check_ratio("x", &error) ||
+                 otel_check_ratio("0.1x", &error) || otel_check_ratio("nan", &error));
+    assert_true(otel_check_endpoint("", &error) && otel_check_endpoint("https://c:4318", &error));
+    assert_false(otel_check_endpoint("collector:4318", &error));
+    buf_deinit(&error);
+}
+
 static void test_absent_collector(void **state)
 {
     char endpoint[64];
@@ -220,7 +234,7 @@ static void test_absent_collector(void **state)
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", listen_somewhere());
     close(collector.fd);
     assert_true(otel_start(&(struct otel_options){
-        .endpoint = endpoint, .headers = "", .service = "svc", .sample_ratio = 1}));
+        .endpoint = endpoint, .headers = "", .service = "svc", .sample_ratio = "1"}));
     for (unsigned i = 0; i < 5000; i++) {
         otel_begin(&s, "lost", SPAN_INTERNAL);
         otel_end(&s);
@@ -235,9 +249,9 @@ static void test_absent_collector(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traceparent),      cmocka_unit_test(test_traces_json),
-        cmocka_unit_test(test_metrics_json),     cmocka_unit_test(test_export),
-        cmocka_unit_test(test_absent_collector),
+        cmocka_unit_test(test_traceparent),  cmocka_unit_test(test_traces_json),
+        cmocka_unit_test(test_metrics_json), cmocka_unit_test(test_export),
+        cmocka_unit_test(test_settings),     cmocka_unit_test(test_absent_collector),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

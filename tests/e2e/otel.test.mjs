@@ -1,0 +1,92 @@
+// OpenTelemetry: traces that cross both services and metrics, in OTLP/HTTP with JSON, at a strict receiver.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+
+import { Client } from './lib/client.mjs';
+import { Person } from './lib/events.mjs';
+import { startStack } from './lib/stack.mjs';
+
+const received = { traces: [], metrics: [], problems: [] };
+let collector, stack;
+
+// What opentelemetry-proto's JSON mapping demands of a span; anything else is a problem.
+function checkSpan(span) {
+    const wrong = [];
+    if (!/^[0-9a-f]{32}$/.test(span.traceId)) wrong.push('traceId');
+    if (!/^[0-9a-f]{16}$/.test(span.spanId)) wrong.push('spanId');
+    if ('parentSpanId' in span && !/^[0-9a-f]{16}$/.test(span.parentSpanId)) wrong.push('parentSpanId');
+    for (const name of ['startTimeUnixNano', 'endTimeUnixNano']) {
+        const away = Math.abs(Number(BigInt(span[name]) / 1000000n) - Date.now());
+        if (typeof span[name] !== 'string' || away > 60000) wrong.push(name);
+    }
+    if (BigInt(span.endTimeUnixNano) < BigInt(span.startTimeUnixNano)) wrong.push('ends before it starts');
+    if (![1, 2, 3].includes(span.kind) || typeof span.name !== 'string') wrong.push('kind or name');
+    for (const a of span.attributes) if (typeof a.value.intValue !== 'string') wrong.push('attribute');
+    return wrong.map((w) => `${w}: ${JSON.stringify(span)}`);
+}
+
+function take(path, headers, text) {
+    if (headers['content-type'] !== 'application/json') received.problems.push(`content type of ${path}`);
+    if (headers['x-api-key'] !== 'k1') received.problems.push(`header of ${path}`);
+    const body = JSON.parse(text);
+    const [resource] = body.resourceSpans ?? body.resourceMetrics;
+    const service = resource.resource.attributes.find((a) => a.key === 'service.name').value.stringValue;
+    if (path === '/v1/traces') {
+        for (const span of resource.scopeSpans[0].spans) {
+            received.problems.push(...checkSpan(span));
+            received.traces.push({ service, ...span });
+        }
+    } else if (path === '/v1/metrics') {
+        received.metrics.push({ service, metrics: resource.scopeMetrics[0].metrics });
+    } else {
+        received.problems.push(`path ${path}`);
+    }
+}
+
+before(async () => {
+    collector = createServer((req, res) => {
+        let text = '';
+        req.on('data', (d) => { text += d; }).on('end', () => {
+            try { take(req.url, req.headers, text); } catch (e) { received.problems.push(String(e)); }
+            res.end('{}');
+        });
+    });
+    await new Promise((ok) => collector.listen(0, '127.0.0.1', ok));
+    stack = await startStack({ env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.address().port}`,
+        OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=k1', OTEL_TRACES_SAMPLER_ARG: '1', OTEL_METRIC_EXPORT_INTERVAL: '1000' } });
+});
+after(async () => { await stack?.stop(); collector?.close(); });
+
+const eventually = async (what, check, ms = 15000) => {
+    for (const end = Date.now() + ms; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) if (check()) return;
+    assert.fail(`${what}; problems: ${received.problems.join(', ')}`);
+};
+
+test('one trace holds the front end\'s and the event handler\'s part of an EVENT and of a REQ', async () => {
+    const client = await Client.open(stack.url());
+    const person = new Person();
+    await client.accept(person.note('traced'));
+    assert.equal((await client.ids({ authors: [person.pubkey] })).length, 1);
+    await client.close();
+    const both = (outer, inner) => received.traces.some((a) => a.service === 'websocket-handler' && a.name === outer &&
+        received.traces.some((b) => b.service === 'event-handler' && b.name === inner && b.traceId === a.traceId && b.parentSpanId === a.spanId));
+    await eventually('no trace of an EVENT across both', () => both('send events', '/v1/events'));
+    await eventually('no trace of a REQ across both', () => both('REQ', '/v1/query'));
+});
+
+test('metrics of both services arrive under the names of /metrics', async () => {
+    const has = (service, name) => received.metrics.some((m) => m.service === service && m.metrics.some((x) => x.name === name));
+    await eventually('metrics', () => has('websocket-handler', 'tandem_ws_connections') && has('event-handler', 'tandem_eh_events_total'));
+    assert.deepEqual(received.problems, []);
+});
+
+test('a collector that goes away holds nobody up', async () => {
+    collector.close();
+    collector.closeAllConnections?.();
+    const client = await Client.open(stack.url());
+    const person = new Person();
+    for (let i = 0; i < 20; i++) await client.accept(person.note(`without a collector ${i}`));
+    await client.close();
+});
