@@ -5,6 +5,7 @@
 static const char *const status_classes[] = {"2xx", "4xx", "5xx", NULL};
 static const char *const query_results[] = {"ok", "busy", "invalid", "timeout", "failed", NULL};
 static const char *const publish_results[] = {"sent", "failed", "dropped", NULL};
+static const char *const stages[] = {"checked", "committed", NULL};
 /* enum verdict, in its order */
 static const char *const verdicts[] = {
     "accepted", "duplicate",    "stale", "invalid",     "blocked", "restricted", "auth-required",
@@ -40,6 +41,10 @@ static const struct metric_def defs[] = {
                        "Requests refused because too many events wait.", NULL, NULL},
     [M_INGEST_SECONDS] = {"tandem_eh_ingest_seconds", METRIC_HISTOGRAM,
                           "From a request's arrival to its answer.", NULL, NULL},
+    [M_STAGE_SECONDS] = {"tandem_eh_event_stage_seconds", METRIC_HISTOGRAM,
+                         "From an event's arrival until it was checked (form, policy, signature), "
+                         "and until it was committed.",
+                         "stage", stages},
     [M_VERIFY_SKIPPED] = {"tandem_eh_verify_skipped_total", METRIC_COUNTER,
                           "Events whose signature had been checked a moment ago.", NULL, NULL},
     [M_WRITE_SECONDS] = {"tandem_eh_write_seconds", METRIC_HISTOGRAM,
@@ -58,6 +63,8 @@ static const struct metric_def defs[] = {
                       "Events that the full-text index has not seen yet.", NULL, NULL},
     [M_PUBLISHED] = {"tandem_eh_published_total", METRIC_COUNTER,
                      "Live records for Redis, by outcome.", "result", publish_results},
+    [M_PUBLISH_SECONDS] = {"tandem_eh_publish_seconds", METRIC_HISTOGRAM,
+                           "From a live record's making until Redis had it.", NULL, NULL},
     [M_REDIS_UP] = {"tandem_eh_redis_up", METRIC_GAUGE,
                     "1 while the publisher is connected to Redis.", NULL, NULL},
 };

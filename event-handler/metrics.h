@@ -8,8 +8,11 @@
 
 enum metric {
     /* api/ */
-    M_HTTP_REQUESTS, /* by enum http_metric_status */
-    M_HTTP_CONNECTIONS,
+    M_HTTP_REQUESTS, /* by /* From the arrival of an event until it is known to be good, and until
+                        it is committed. */
+    enum stage_metric{STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED};
+
+    enum http_metric_status * / M_HTTP_CONNECTIONS,
     /* query/ */
     M_QUERIES,       /* by enum query_metric_result */
     M_QUERY_SECONDS, /* time on a read worker, per page */
@@ -23,6 +26,7 @@ enum metric {
     M_INGEST_QUEUE, /* events between arrival and answer */
     M_INGEST_BUSY,
     M_INGEST_SECONDS, /* from arrival to answer, per request */
+    M_STAGE_SECONDS,  /* by enum stage_metric */
     M_VERIFY_SKIPPED,
     M_WRITE_SECONDS,
     M_WRITE_EVENTS,
@@ -33,9 +37,13 @@ enum metric {
     M_SEARCH_LAG,
     /* publish/ */
     M_PUBLISHED, /* by enum publish_metric_result */
+    M_PUBLISH_SECONDS,
     M_REDIS_UP,
     METRIC_COUNT
 };
+
+/* From the arrival of an event until it is known to be good, and until it is committed. */
+enum stage_metric { STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED };
 
 enum publish_metric_result { PUBLISH_METRIC_SENT, PUBLISH_METRIC_FAILED, PUBLISH_METRIC_DROPPED };
 

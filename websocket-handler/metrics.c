@@ -98,6 +98,13 @@ static const struct metric_def defs[] = {
                        "Events that came through the feed.", NULL, NULL},
     [M_LIVE_DELIVERIES] = {"tandem_ws_live_deliveries_total", METRIC_COUNTER,
                            "Live events sent to subscriptions.", NULL, NULL},
+    [M_LIVE_DELAY_SECONDS] = {"tandem_ws_live_delay_seconds", METRIC_HISTOGRAM,
+                              "From a live record's making by an event handler until it came here.",
+                              NULL, NULL},
+    [M_LIVE_FANOUT_SECONDS] = {"tandem_ws_live_fanout_seconds", METRIC_HISTOGRAM,
+                               "From a live record's arrival until all matching events of it were "
+                               "queued for their clients.",
+                               NULL, NULL},
     [M_LIVE_SUBSCRIPTIONS] = {"tandem_ws_live_subscriptions", METRIC_GAUGE,
                               "Subscriptions that are past their stored events.", NULL, NULL},
     [M_LIVE_FILTERS] = {"tandem_ws_live_filters", METRIC_GAUGE, "Distinct filters.", NULL, NULL},

@@ -25,7 +25,7 @@ enum metric {
     M_CLIENT_MESSAGES, /* by enum message_metric */
     M_OK_SENT,         /* by enum ok_metric */
     M_OK_SECONDS,
-    M_AUTH,            /* by enum auth_metric */
+    M_AUTH, /* by enum auth_metric */
     M_SUBSCRIPTIONS,
     M_CLOSED_SENT, /* by enum closed_metric */
     M_READING_PAUSED,
@@ -48,6 +48,8 @@ enum metric {
     /* live/ */
     M_LIVE_EVENTS,
     M_LIVE_DELIVERIES,
+    M_LIVE_DELAY_SECONDS,
+    M_LIVE_FANOUT_SECONDS,
     M_LIVE_SUBSCRIPTIONS,
     M_LIVE_FILTERS,
     M_RING_EVENTS,

@@ -10,6 +10,8 @@ void live_head_write(struct buf *out, const struct live_head *head)
     buf_add_u64(out, head->seq);
     buf_add_char(out, ' ');
     buf_add_u64(out, head->control);
+    buf_add_char(out, ' ');
+    buf_add_u64(out, head->sent_ms);
     buf_add_char(out, '\n');
 }
 
@@ -28,7 +30,8 @@ bool live_head_parse(struct slice *record, struct live_head *out)
     if (!take_line(&rest, &line) || !take_text(&line, SLICE("1 ")) ||
         !take_u64(&line, &out->prev) || !take_text(&line, SLICE(" ")) ||
         !take_u64(&line, &out->seq) || !take_text(&line, SLICE(" ")) ||
-        !take_u64(&line, &out->control) || line.len > 0 || out->prev > out->seq)
+        !take_u64(&line, &out->control) || !take_text(&line, SLICE(" ")) ||
+        !take_u64(&line, &out->sent_ms) || line.len > 0 || out->prev > out->seq)
         return false;
     *record = rest;
     return true;

@@ -4,19 +4,20 @@
  * The live record: what an event handler publishes on Redis after a commit, and what GET /v1/feed
  * answers (docs/PROTOCOL.md). Text lines, any thread.
  *
- *   1 <prev> <seq> <control>\n  head: format version; the record covers the seqs in (prev, seq]
+ *   1 <prev> <seq> <control> <sent>\n  head: format version; the record covers (prev, seq]
  *   <seq> <canonical JSON>\n  one line per stored event of that range that still exists, ascending
  *   0 <canonical JSON>\n      an ephemeral event: outside the numbering
  * A record with prev == seq and no stored lines is a heartbeat (or carries ephemeral events only)
  * and says that the feed stands at seq. control is the version of the relay's moderation state that
- * its sender knows: a front end that has an older one fetches GET /v1/control.
+ * its sender knows: a front end that has an older one fetches GET /v1/control. sent is when the
+ * record was made, in milliseconds since 1970.
  */
 #include "base/buf.h"
 
 #define LIVE_CHANNEL "tandem:live"
 
 struct live_head {
-    uint64_t prev, seq, control;
+    uint64_t prev, seq, control, sent_ms;
 };
 
 struct live_line {

@@ -2,6 +2,8 @@
 
 #include <stdatomic.h>
 
+#include "base/clock.h"
+
 static _Atomic uint64_t current;
 
 uint64_t control_version(void)
@@ -15,4 +17,12 @@ void control_version_set(uint64_t version)
 
     while (version > known && !atomic_compare_exchange_weak(&current, &known, version))
         continue;
+}
+
+void control_head_write(struct buf *out, uint64_t prev, uint64_t seq)
+{
+    live_head_write(out, &(struct live_head){.prev = prev,
+                                             .seq = seq,
+                                             .control = control_version(),
+                                             .sent_ms = (uint64_t)clock_unix_ms()});
 }

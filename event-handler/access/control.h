@@ -5,10 +5,12 @@
  * (wire/live_wire.h): front ends that know an older one ask for the new state. It only grows. Any
  * thread.
  */
-#include "base/base.h"
+#include "wire/live_wire.h"
 
 uint64_t control_version(void);
 /* A lower version than the present one is ignored. */
 void control_version_set(uint64_t version);
+/* The head of a live record that is made now. */
+void control_head_write(struct buf *out, uint64_t prev, uint64_t seq);
 
 #endif

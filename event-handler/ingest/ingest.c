@@ -128,7 +128,7 @@ static void broadcast(struct ingest *in, struct chunk *c)
     size_t n = 0;
 
     buf_init(&record, RECORD_BYTES);
-    live_head_write(&record, &(struct live_head){head, head, control_version()});
+    control_head_write(&record, head, head);
     for (size_t i = 0; i < c->n; i++) {
         if (c->item[i].route == ROUTE_BROADCAST) {
             live_line_write(&record, 0, c->item[i].json);
@@ -178,6 +178,8 @@ static void *run_checker(void *arg)
     checker_init(&checker, in->cfg, in->access, &in->verified);
     while ((c = pipeline_next_chunk(&in->pipeline))) {
         check_chunk(&checker, c);
+        metric_observe(M_STAGE_SECONDS, STAGE_METRIC_CHECKED,
+                       clock_mono_us() - c->batch->received_us);
         release(in, c);
     }
     checker_deinit(&checker);
@@ -196,7 +198,7 @@ static void on_committed(struct new_event *const *ne, size_t n, uint64_t prev, u
     if (seq == prev)
         return;
     buf_init(&record, RECORD_BYTES);
-    live_head_write(&record, &(struct live_head){prev, seq, control_version()});
+    control_head_write(&record, prev, seq);
     for (size_t i = 0; i < n; i++) {
         if (ne[i]->insert)
             live_line_write(&record, ne[i]->seq, ne[i]->json);
@@ -212,6 +214,14 @@ static void hand_out(struct ingest *in, struct ingest_item *item)
         decide(in, item, item->store.verdict, item->store.message);
 }
 
+static void observe_commit(struct ingest_item *const *items, size_t n)
+{
+    uint64_t now = clock_mono_us();
+
+    for (size_t i = 0; i < n; i++)
+        metric_observe(M_STAGE_SECONDS, STAGE_METRIC_COMMITTED, now - items[i]->batch->received_us);
+}
+
 static void write_items(struct ingest *in, struct ingest_item **items, struct new_event **list,
                         size_t n)
 {
@@ -225,6 +235,7 @@ static void write_items(struct ingest *in, struct ingest_item **items, struct ne
     note_database(!in->writer.down, in);
     metric_observe(M_WRITE_SECONDS, 0, clock_mono_us() - start);
     metric_add(M_WRITE_EVENTS, 0, (int64_t)n);
+    observe_commit(items, n);
     for (size_t i = 0; i < n; i++)
         hand_out(in, items[i]);
 }

@@ -71,7 +71,7 @@ static void publish_heartbeat(struct maintenance *m)
     struct buf record;
 
     buf_init(&record, KIB);
-    live_head_write(&record, &(struct live_head){m->head, m->head, control_version()});
+    control_head_write(&record, m->head, m->head);
     publisher_push(m->publisher, &record, NULL, NULL);
 }
 

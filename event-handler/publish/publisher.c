@@ -36,6 +36,7 @@ struct publication {
     struct buf record;
     publish_done_fn *done;
     void *ctx;
+    uint64_t pushed_us;
 };
 
 struct publisher {
@@ -152,6 +153,8 @@ static bool took(struct publisher *p)
 static void finish(struct publication *pub, bool sent)
 {
     metric_add(M_PUBLISHED, sent ? PUBLISH_METRIC_SENT : PUBLISH_METRIC_FAILED, 1);
+    if (sent)
+        metric_observe(M_PUBLISH_SECONDS, 0, clock_mono_us() - pub->pushed_us);
     if (pub->done)
         pub->done(sent, pub->ctx);
     buf_deinit(&pub->record);
@@ -300,7 +303,8 @@ void publisher_push(struct publisher *p, struct buf *record, publish_done_fn *do
     struct publication *pub = record->failed ? NULL : calloc(1, sizeof *pub);
 
     if (pub)
-        *pub = (struct publication){.record = *record, .done = done, .ctx = ctx};
+        *pub = (struct publication){
+            .record = *record, .done = done, .ctx = ctx, .pushed_us = clock_mono_us()};
     if (!pub || !enqueue(p, pub)) {
         metric_add(M_PUBLISHED, PUBLISH_METRIC_DROPPED, 1);
         buf_deinit(record);

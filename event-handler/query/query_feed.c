@@ -118,7 +118,7 @@ enum err query_feed_page(struct query_run *run, const struct page_context *ctx, 
         PQclear(rows);
         if (head < run->request.min_seq)
             return ERR_GONE;
-        live_head_write(out, &(struct live_head){head, head, control_version()});
+        control_head_write(out, head, head);
         return OK;
     }
     buf_init(&lines, out->cap);
@@ -127,7 +127,7 @@ enum err query_feed_page(struct query_run *run, const struct page_context *ctx, 
         last = head;
     PQclear(rows);
     if (!err) {
-        live_head_write(out, &(struct live_head){after, last, control_version()});
+        control_head_write(out, after, last);
         buf_add_slice(out, buf_slice(&lines));
         if (lines.failed)
             err = ERR_NOMEM;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "config.h"
 #include "live/fanout.h"
 #include "live/feed.h"
@@ -141,10 +142,26 @@ static void on_redis_down(struct live *live)
     drive(live);
 }
 
+/* How old the record is: the clocks of two machines may differ by a little. */
+static void observe_delay(struct slice record)
+{
+    struct live_head head;
+    int64_t ms;
+
+    if (!live_head_parse(&record, &head))
+        return;
+    ms = clock_unix_ms() - (int64_t)head.sent_ms;
+    metric_observe(M_LIVE_DELAY_SECONDS, 0, ms > 0 ? (uint64_t)ms * 1000 : 0);
+}
+
 static void on_redis_message(struct live *live, struct slice payload)
 {
+    uint64_t start = clock_mono_us();
+
+    observe_delay(payload);
     if (!feed_record(&live->feed, payload, uv_now(live->loop)))
         log_bad(live, "malformed live record");
+    metric_observe(M_LIVE_FANOUT_SECONDS, 0, clock_mono_us() - start);
     drive(live);
 }
 

@@ -10,10 +10,10 @@
 
 static void test_round_trip(void **state)
 {
-    static const char expected[] = "1 4 18446744073709551615 9\n"
+    static const char expected[] = "1 4 18446744073709551615 9 17\n"
                                    "5 {\"id\":\"a\"}\n"
                                    "0 {}\n";
-    struct live_head head = {.prev = 4, .seq = UINT64_MAX, .control = 9};
+    struct live_head head = {.prev = 4, .seq = UINT64_MAX, .control = 9, .sent_ms = 17};
     struct live_line line;
     struct slice rest;
     struct buf record;
@@ -28,7 +28,8 @@ static void test_round_trip(void **state)
     rest = buf_slice(&record);
     head = (struct live_head){0};
     assert_true(live_head_parse(&rest, &head));
-    assert_true(head.prev == 4 && head.seq == UINT64_MAX && head.control == 9);
+    assert_true(head.prev == 4 && head.seq == UINT64_MAX && head.control == 9 &&
+                head.sent_ms == 17);
     assert_true(live_line_next(&rest, &line));
     assert_true(line.seq == 5 && slice_eq(line.event, SLICE("{\"id\":\"a\"}")));
     assert_true(live_line_next(&rest, &line));
@@ -44,25 +45,25 @@ static void test_heads(void **state)
         const char *text;
         bool ok;
     } rows[] = {
-        {"1 0 0 0\n", true},
-        {"1 7 7 1\n", true},
-        {"1 7 8 3\nrest", true},
-        {"1 8 7 3\n", false},
-        {"1 7 8 3", false},
-        {"2 7 8 3\n", false},
-        {"17 8 3\n", false},
-        {"1 7 3\n", false},
-        {"1 7 8 \n", false},
+        {"1 0 0 0 5\n", true},
+        {"1 7 7 1 5\n", true},
+        {"1 7 8 3 5\nrest", true},
+        {"1 8 7 3 5\n", false},
+        {"1 7 8 3 5", false},
+        {"2 7 8 3 5\n", false},
+        {"17 8 3 5\n", false},
+        {"1 7 3 5\n", false},
+        {"1 7 8 3\n", false},
         {"1 7 8 3 \n", false},
-        {"1 7 8 3 4\n", false},
-        {"1 7 8 3\r\n", false},
-        {"1  7 8 3\n", false},
-        {" 1 7 8 3\n", false},
-        {"1 07 8 3\n", false},
-        {"1 -7 8 3\n", false},
-        {"1 7 18446744073709551616 3\n", false},
-        {"1 7 8 18446744073709551616\n", false},
-        {"1 7 99999999999999999999999 3\n", false},
+        {"1 7 8 3 4 5\n", false},
+        {"1 7 8 3 5\r\n", false},
+        {"1  7 8 3 5\n", false},
+        {" 1 7 8 3 5\n", false},
+        {"1 07 8 3 5\n", false},
+        {"1 -7 8 3 5\n", false},
+        {"1 7 18446744073709551616 3 5\n", false},
+        {"1 7 8 18446744073709551616 5\n", false},
+        {"1 7 99999999999999999999999 3 5\n", false},
         {"\n", false},
         {"", false},
     };

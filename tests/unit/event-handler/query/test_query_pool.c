@@ -216,9 +216,9 @@ static void test_a_replica_that_is_behind(void **state)
         {QUERY_COUNT, "{\"filters\":[{}],\"min_seq\":41}", 0, "\"count\":100,", 1},
         {QUERY_COUNT, "{\"filters\":[{},{}],\"min_seq\":41}", 0, "\"count\":100,", 1},
         {QUERY_COUNT, "{\"filters\":[{\"#t\":[\"x\"]}],\"min_seq\":41}", 0, "\"count\":0,", 1},
-        {QUERY_FEED, "", 30, "1 30 40 0\n", 0},
-        {QUERY_FEED, "", 90, "1 90 100 0\n", 1},
-        {QUERY_FEED, "", UINT64_MAX, "1 100 100 0\n", 1},
+        {QUERY_FEED, "", 30, "1 30 40 0 ", 0},
+        {QUERY_FEED, "", 90, "1 90 100 0 ", 1},
+        {QUERY_FEED, "", UINT64_MAX, "1 100 100 0 ", 1},
     };
 
     TEST_NEEDS_DB();

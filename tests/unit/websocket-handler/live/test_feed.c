@@ -55,7 +55,7 @@ static void begin(void)
 static void write_record(struct buf *out, uint64_t prev, uint64_t seq, unsigned ephemeral)
 {
     buf_init(out, 1 << 20);
-    live_head_write(out, &(struct live_head){prev, seq, 0});
+    live_head_write(out, &(struct live_head){.prev = prev, .seq = seq});
     for (uint64_t s = prev + 1; s <= seq; s++)
         live_line_write(out, s, SLICE("{\"x\":1}"));
     for (unsigned i = 0; i < ephemeral; i++)
@@ -289,12 +289,12 @@ static void malformed(void **state)
 {
     static const char *const records[] = {"",
                                           "x",
-                                          "2 5 6 0\n",
-                                          "1 6 5 0\n",
-                                          "1 5 6 0",
-                                          "1 5 6 0\nx\n",
-                                          "1 5 7 0\n6 {}\n7 x\n",
-                                          "1 5 6 0\n6 {\"x\":1}"};
+                                          "2 5 6 0 0\n",
+                                          "1 6 5 0 0\n",
+                                          "1 5 6 0 0",
+                                          "1 5 6 0 0\nx\n",
+                                          "1 5 7 0 0\n6 {}\n7 x\n",
+                                          "1 5 6 0 0\n6 {\"x\":1}"};
 
     (void)state;
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
