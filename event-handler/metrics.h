@@ -8,11 +8,8 @@
 
 enum metric {
     /* api/ */
-    M_HTTP_REQUESTS, /* by /* From the arrival of an event until it is known to be good, and until
-                        it is committed. */
-    enum stage_metric{STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED};
-
-    enum http_metric_status * / M_HTTP_CONNECTIONS,
+    M_HTTP_REQUESTS, /* by enum http_metric_status */
+    M_HTTP_CONNECTIONS,
     /* query/ */
     M_QUERIES,       /* by enum query_metric_result */
     M_QUERY_SECONDS, /* time on a read worker, per page */
