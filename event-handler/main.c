@@ -13,6 +13,7 @@
 #include "api/server.h"
 #include "config.h"
 #include "ingest/ingest.h"
+#include "manage/manage.h"
 #include "metrics.h"
 #include "nostr/verify.h"
 #include "ops/backoff.h"
@@ -35,6 +36,7 @@ struct event_handler {
     struct api *api;
     struct ingest *ingest;
     struct query_pool *queries;
+    struct manage *manage;
 };
 
 /* ---- signals ---- */
@@ -101,16 +103,22 @@ static enum schema_state prepare_schema(const struct config *cfg)
 
 /* ---- boot and stop ---- */
 
+static struct manage *start_manage(struct event_handler *eh)
+{
+    return manage_start(&(struct manage_setup){&eh->cfg, eh->access, eh->ingest});
+}
+
 static int serve(struct event_handler *eh)
 {
     eh->access = access_new(&eh->cfg);
     eh->ingest = eh->access ? ingest_start(&eh->cfg, eh->access) : NULL;
     eh->queries = eh->ingest ? query_pool_start(&eh->cfg) : NULL;
-    if (!eh->queries) {
+    eh->manage = eh->queries ? start_manage(eh) : NULL;
+    if (!eh->manage) {
         log_error("main", "cannot start threads", "");
         return EXIT_FAILURE;
     }
-    api_open(eh->api, eh->ingest, eh->queries);
+    api_open(eh->api, &(struct api_parts){eh->access, eh->ingest, eh->queries, eh->manage});
     log_info("main", "ready", "version=%s port=%d", TANDEM_VERSION, (int)eh->cfg.port);
     wait_for_stop();
     return EXIT_SUCCESS;
@@ -133,8 +141,9 @@ static void stop(struct event_handler *eh)
     api_drain(eh->api, DRAIN_MS);
     if (eh->queries)
         query_pool_stop(eh->queries);
-    if (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS))
+    if (!manage_stop(eh->manage, FLUSH_MS) || (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS)))
         _exit(EXIT_FAILURE); /* requests wait for it for ever: MHD could not be stopped */
+    manage_free(eh->manage);
     api_stop(eh->api);
     access_free(eh->access);
 }

@@ -16,8 +16,11 @@
 #include "config.h"
 #include "otel/span.h"
 
+struct access;
 struct ingest;
 struct ingest_batch;
+struct manage;
+struct manage_request;
 struct query;
 struct query_pool;
 struct request;
@@ -34,8 +37,10 @@ struct route {
 struct api {
     const struct config *cfg;
     struct MHD_Daemon *daemon;
-    struct ingest *ingest; /* set before `open` */
+    struct access *access; /* this and the next three: set before `open` */
+    struct ingest *ingest;
     struct query_pool *queries;
+    struct manage *manage;
     atomic_bool open, draining;
     atomic_int in_progress;
     atomic_size_t body_bytes; /* of all requests in progress */
@@ -52,6 +57,7 @@ struct request {
     request_fn *resume; /* set while waiting */
     struct ingest_batch *batch;
     struct query *query;
+    struct manage_request *managed;
     size_t streamed; /* bytes of the query's page that were sent */
     struct span span;
 };
@@ -78,6 +84,7 @@ void request_wait(struct request *req, request_fn *resume);
 void request_wake(struct request *req); /* any thread, once per request_wait() */
 
 /* Handlers. api_ingest.c, api_query.c, api_health.c */
+request_fn api_manage; /* api_manage.c */
 request_fn api_events, api_query, api_count, api_feed, api_healthz, api_readyz, api_metrics;
 
 #endif

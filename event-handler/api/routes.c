@@ -2,13 +2,14 @@
 
 #include "api/request.h"
 
-enum { EVENTS_CAP = 16 * 1024 * 1024, QUERY_CAP = 4 * 1024 * 1024 };
+enum { EVENTS_CAP = 16 * 1024 * 1024, QUERY_CAP = 4 * 1024 * 1024, MANAGE_CAP = 512 * 1024 };
 
 static const struct route routes[] = {
     {"POST", "/v1/events", api_events, EVENTS_CAP, true},
     {"POST", "/v1/query", api_query, QUERY_CAP, true},
     {"POST", "/v1/count", api_count, QUERY_CAP, true},
     {"GET", "/v1/feed", api_feed, 0, true},
+    {"POST", "/v1/manage", api_manage, MANAGE_CAP, true},
     {"GET", "/healthz", api_healthz, 0, false},
     {"GET", "/readyz", api_readyz, 0, false},
     {"GET", "/metrics", api_metrics, 0, false},

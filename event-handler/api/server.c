@@ -20,6 +20,7 @@
 #include "api/request.h"
 #include "base/clock.h"
 #include "ingest/ingest.h"
+#include "manage/manage.h"
 #include "metrics.h"
 #include "ops/log.h"
 #include "otel/otel.h"
@@ -162,6 +163,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **slot,
     if (req->batch)
         ingest_batch_free(req->batch);
     otel_end(&req->span);
+    if (req->managed)
+        manage_request_free(req->managed);
     buf_deinit(&req->body);
     atomic_fetch_sub(&api->body_bytes, req->counted);
     free(req);
@@ -259,10 +262,12 @@ struct api *api_start(const struct config *cfg)
     return NULL;
 }
 
-void api_open(struct api *api, struct ingest *ingest, struct query_pool *queries)
+void api_open(struct api *api, const struct api_parts *parts)
 {
-    api->ingest = ingest;
-    api->queries = queries;
+    api->access = parts->access;
+    api->ingest = parts->ingest;
+    api->queries = parts->queries;
+    api->manage = parts->manage;
     atomic_store(&api->open, true);
 }
 

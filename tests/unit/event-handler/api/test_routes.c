@@ -20,6 +20,7 @@ static void test_find(void **state)
         {"POST", "/v1/query", api_query, 0},
         {"POST", "/v1/count", api_count, 0},
         {"GET", "/v1/feed", api_feed, 0},
+        {"POST", "/v1/manage", api_manage, 0},
         {"GET", "/healthz", api_healthz, 0},
         {"GET", "/readyz", api_readyz, 0},
         {"GET", "/metrics", api_metrics, 0},

@@ -187,7 +187,8 @@ static void start(bool open)
     service.ingest = ingest_start(&service.cfg, service.access);
     service.queries = query_pool_start(&service.cfg);
     assert_non_null(service.queries);
-    api_open(service.api, service.ingest, service.queries);
+    api_open(service.api,
+             &(struct api_parts){service.access, service.ingest, service.queries, NULL});
 }
 
 static void stop(void)

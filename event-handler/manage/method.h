@@ -1,0 +1,104 @@
+#ifndef EVENT_HANDLER_MANAGE_METHOD_H
+#define EVENT_HANDLER_MANAGE_METHOD_H
+/*
+ * The methods of NIP-86 and our own: one ordered table (dispatch.c) of name, right and function;
+ * the functions are in methods_<area>.c. The manage thread.
+ */
+#include <jansson.h>
+
+#include "access/access.h"
+#include "base/buf.h"
+#include "store/db.h"
+
+struct config;
+struct ingest;
+
+/* Admins and the operator may do everything; a moderator has a set of these (grantmoderator). */
+enum manage_right {
+    RIGHT_ANY = 0,          /* whoever may call at all */
+    RIGHT_PEOPLE = 1,       /* ban and allow pubkeys */
+    RIGHT_EVENTS = 2,       /* ban and allow events */
+    RIGHT_REPORTS = 4,      /* see and resolve reports */
+    RIGHT_KINDS = 8,        /* allow and refuse kinds */
+    RIGHT_ADDRESSES = 16,   /* block IP addresses */
+    RIGHT_RELAY = 32,       /* name, description, icon */
+    RIGHT_ROLES = 64,       /* roles and who has them (NIP-43) */
+    RIGHT_INVITES = 128,    /* invitations (NIP-43) */
+    RIGHT_POLICY = 256,     /* explainpolicy */
+    RIGHT_TRUST = 512,      /* the Web of Trust */
+    RIGHT_RETENTION = 1024, /* what is kept for how long */
+    RIGHT_AUDIT = 2048,     /* the audit log, and undoing what is in it */
+    RIGHT_ADMIN = 1 << 30,  /* never granted: admins and the operator only */
+};
+
+enum manage_role {
+    ROLE_OPERATOR, /* on the internal network, with INTERNAL_TOKEN */
+    ROLE_ADMIN,    /* ADMIN_PUBKEY, CO_ADMIN_PUBKEYS */
+    ROLE_MODERATOR
+};
+
+struct manage_caller {
+    enum manage_role role;
+    struct pubkey pubkey; /* zero for the operator */
+    char actor[65];       /* hex of the pubkey, or "operator": for the audit log */
+    const char *address;  /* as text; "" when unknown */
+    unsigned rights;      /* of a moderator */
+};
+
+struct manage_call {
+    struct db *db; /* connected; no transaction is open */
+    const struct access_view *view;
+    const struct config *cfg;
+    struct ingest *ingest; /* may be NULL */
+    struct manage_caller caller;
+    const char *method;
+    const json_t *params; /* an array */
+    json_t *result;       /* set by the method; the dispatcher lets go of it */
+    char error[512];      /* the sentence of a refusal */
+};
+
+/*
+ * OK: result is set (leaving it NULL answers true). ERR_INVALID: error says why, the caller gets it
+ * as {"error":...}; without a sentence, and for other errors, the database is at fault. An open
+ * transaction is rolled back by the dispatcher.
+ */
+typedef enum err manage_method_fn(struct manage_call *call);
+
+struct manage_method {
+    const char *name;
+    unsigned right;
+    manage_method_fn *run;
+};
+
+/* The table; without supportedmethods itself, whose answer it is. */
+extern const struct manage_method manage_methods[];
+extern const size_t n_manage_methods;
+
+/* Sets error and returns ERR_INVALID. */
+NODISCARD enum err manage_refuse(struct manage_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The names of rights, for grantmoderator and its kin; the array ends with NULL. */
+struct manage_right_name {
+    const char *name;
+    unsigned right;
+};
+extern const struct manage_right_name manage_right_names[];
+
+/* Whoever runs the methods. */
+struct manage_env {
+    const struct config *cfg;
+    struct access *access;
+    struct ingest *ingest; /* may be NULL */
+    struct db *db;
+};
+
+/*
+ * Answers the envelope of POST /v1/manage: 200 with out filled, 400 when the envelope is malformed,
+ * 503 when the database is away.
+ */
+NODISCARD int manage_answer(const struct manage_env *env, struct slice envelope, struct buf *out);
+
+/* ---- methods_*.c ---- */
+manage_method_fn method_whoami;
+
+#endif
