@@ -155,6 +155,7 @@ static int run(struct event_handler *eh)
     log_open("event-handler", (enum log_level)eh->cfg.shared.log_level);
     set_up_signals();
     event_handler_metrics_open();
+    private_kinds_configure(eh->cfg.shared.private_kinds);
     verify_setup();
     if (!otel_start(
             &(struct otel_options){.endpoint = eh->cfg.shared.otel_endpoint,

@@ -77,6 +77,7 @@ static int run(const char *option)
     } else {
         log_open("websocket-handler", (enum log_level)cfg.shared.log_level);
         websocket_handler_metrics_open((unsigned)cfg.workers);
+        private_kinds_configure(cfg.shared.private_kinds);
         status = supervisor_run(&cfg, serve);
     }
     config_free(&cfg);

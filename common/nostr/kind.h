@@ -33,10 +33,16 @@ enum {
 
 enum kind_class kind_class(int kind);
 
-/* NIP-04, 17, 59: kinds that only their parties may read: 4, 13, 14, 15, 1059, 21059. */
+enum { KIND_PRIVATE_OWN = 6, KIND_PRIVATE_FURTHER = 256 };
+
+/* Kinds that only their parties may read: 4, 13, 14, 15, 1059, 21059 (NIP-04, 17, 59), and those
+ * of kind_private_configure(). */
 bool kind_is_private(int kind);
-/* NIP-04: of the private kinds only 4, 13, 14 and 15 are readable by their author; the author of a
- * gift wrap is a one-time key and no reader. */
+/* Makes n further kinds private, at most KIND_PRIVATE_FURTHER, in place of those of an earlier
+ * call. Once at start, before there are other threads. */
+void kind_private_configure(const int *further, size_t n);
+/* Private kinds are readable by their author, except gift wraps, whose author is a one-time key and
+ * no reader. */
 bool kind_author_reads(int kind);
 /* All private kinds, for SQL parameters; *n is their number. */
 const int *kind_private_list(size_t *n);

@@ -8,8 +8,12 @@
 #include "nostr/event.h"
 #include "nostr/filter.h"
 #include "ops/key_set.h"
+#include "ops/private_kinds.h"
 #include "ops/settings.h"
 #include "otel/otel.h"
+
+/* AUTH_MODE: for what a client must have authenticated (NIP-42). */
+enum auth_mode { AUTH_PRIVATE, AUTH_WRITES, AUTH_ALL, AUTH_OFF };
 
 struct shared_config {
     int64_t log_level; /* enum log_level */
@@ -30,6 +34,8 @@ struct shared_config {
     int64_t min_pow_difficulty;
     char *admin_pubkey;     /* 64 hex digits or "" */
     char *co_admin_pubkeys; /* comma-separated; ops/key_set.h */
+    int64_t auth_mode;      /* enum auth_mode */
+    char *private_kinds;    /* ops/private_kinds.h */
     char *otel_endpoint;    /* "" : no export */
     char *otel_headers;
     char *otel_ratio; /* a number from 0 to 1 */
@@ -101,6 +107,17 @@ struct shared_config {
      .offset = SHARED_SETTING(base, co_admin_pubkeys), .def = "", .check = key_set_check,         \
      .group = "Admins",                                                                           \
      .help = "Further admins with the same rights, comma-separated, hex or npub."},               \
+    {.name = "AUTH_MODE", .type = SETTING_ENUM,                                                   \
+     .offset = SHARED_SETTING(base, auth_mode), .def = "private",                                 \
+     .choices = "private|writes|all|off", .group = "Auth and privacy",                            \
+     .help = "For what clients must authenticate (NIP-42). private: to read private kinds and to "\
+             "publish protected events; writes: to publish at all; all: for everything; off: "    \
+             "nobody is asked, so private kinds are served to nobody."},                          \
+    {.name = "PRIVATE_KINDS", .type = SETTING_STRING,                                             \
+     .offset = SHARED_SETTING(base, private_kinds), .def = "", .check = private_kinds_check,      \
+     .group = "Auth and privacy",                                                                 \
+     .help = "Further kinds that only their author and whom they name in p tags may read, such as "\
+             "\"30078, 1000-1009\"; 4, 13, 14, 15, 1059 and 21059 always are."},                  \
     {.name = "OTEL_EXPORTER_OTLP_ENDPOINT", .type = SETTING_STRING,                               \
      .offset = SHARED_SETTING(base, otel_endpoint), .def = "", .check = otel_check_endpoint,      \
      .group = "OpenTelemetry",                                                                    \

@@ -1,4 +1,5 @@
 /* NIP-70: only the author may publish an event with a "-" tag, and must have authenticated. */
+#include "config.h"
 #include "policy/policy.h"
 
 enum verdict rule_protected(const struct event *ev, const struct policy_env *env,
@@ -9,6 +10,10 @@ enum verdict rule_protected(const struct event *ev, const struct policy_env *env
     for (size_t i = 0; i < env->n_auth; i++) {
         if (pubkey_eq(&env->auth[i], &ev->pubkey))
             return VERDICT_ACCEPTED;
+    }
+    if (env->cfg->shared.auth_mode == AUTH_OFF) {
+        *message = "protected events are not taken here, as nobody is asked to authenticate";
+        return VERDICT_RESTRICTED;
     }
     *message = env->n_auth == 0
                    ? "this event may only be published by its author, who must authenticate"

@@ -61,12 +61,31 @@ static void the_list_is_what_is_private(void **state)
         assert_true(kind_is_private(list[i]));
 }
 
+static void further_kinds_are_private_until_configured_otherwise(void **state)
+{
+    static const int further[] = {30078, 4, 1000, 30078}, one[] = {7};
+
+    (void)state;
+    kind_private_configure(further, ARRAY_LEN(further));
+    assert_true(kind_is_private(30078) && kind_author_reads(30078));
+    assert_true(kind_is_private(1000) && kind_is_private(4) && kind_is_private(1059));
+    assert_false(kind_author_reads(1059));
+    the_list_is_what_is_private(state);
+    kind_private_configure(one, ARRAY_LEN(one));
+    assert_true(kind_is_private(7) && kind_is_private(4));
+    assert_false(kind_is_private(30078) || kind_is_private(1000));
+    kind_private_configure(NULL, 0);
+    private_kinds_and_their_readers(state);
+    the_list_is_what_is_private(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_follow_nip_01),
         cmocka_unit_test(private_kinds_and_their_readers),
         cmocka_unit_test(the_list_is_what_is_private),
+        cmocka_unit_test(further_kinds_are_private_until_configured_otherwise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
