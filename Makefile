@@ -85,7 +85,7 @@ BENCH_PROGRAMS := $(BENCH_SRC:tests/%.c=$(B)/%) $(if $(LOAD_SRC),$(B)/bench/rela
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help deps run test check test-e2e asan ubsan tsan fuzz fuzz-build bench-build coverage lint tidy format format-check \
-        check-headers check-layers check-docs docs bench install clean unit-build FORCE
+        check-headers check-layers check-docs check-observability docs bench install clean unit-build FORCE
 
 all: $(PROGRAMS) ## build the programs (the default)
 
@@ -205,11 +205,14 @@ bench: all bench-build ## the benchmark of tests/bench
 
 # ---- keeping it tidy ------------------------------------------------------------------------------------------------
 
-lint: tidy check-layers check-docs format-check ## clang-tidy, layers, documents, format, shell scripts
+lint: tidy check-layers check-docs check-observability format-check ## clang-tidy, layers, documents, format, shell scripts
 	@if command -v shellcheck >/dev/null; then shellcheck $(SHELL_SCRIPTS); else echo "shellcheck: not installed"; fi
 
 tidy: $(B)/gen/migrations.c
 	@tests/lint/tidy.sh $(BASE_FLAGS) -- $(COMMON_SRC) $(SERVICE_SRC)
+
+check-observability: ## the dashboard and the alerts name what exists
+	@tests/lint/check-observability.sh
 
 check-layers: ## who may include whom
 	@tests/lint/check-layers.sh

@@ -52,6 +52,7 @@ step unit-asan make asan
 check headers make check-headers
 check layers make check-layers
 check documents make check-docs
+check observability make check-observability
 step fuzz make fuzz
 for variant in ${E2E_VARIANTS:-default}; do
     step "e2e-$variant" make VARIANT="$variant" test-e2e
