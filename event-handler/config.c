@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trust/crawler.h"
+
 #define FIELD(name) offsetof(struct config, name)
 
 /* One row per variable; PGx_READ and PGx_WRITE differ in their default and help only. */
@@ -204,13 +206,79 @@ static const struct setting settings[] = {
      .def = "True",
      .group = "Web of Trust",
      .help = "Whether what people may write depends on who follows them. Needs ADMIN_PUBKEY."},
+    {.name = "WOT_SEED_RELAYS",
+     .type = SETTING_STRING,
+     .offset = FIELD(wot_seed_relays),
+     .def = "",
+     .check = crawl_check_seeds,
+     .group = "Web of Trust",
+     .help = "Relays (ws:// or wss://, comma-separated) that are asked for follow, mute and relay "
+             "lists, besides those that authors name themselves. Empty: no relay is asked, and "
+             "what is stored here must do."},
+    {.name = "WOT_PROXY",
+     .type = SETTING_STRING,
+     .offset = FIELD(wot_proxy),
+     .def = "",
+     .secret = true,
+     .check = crawl_check_proxy,
+     .group = "Web of Trust",
+     .help = "Proxy for that: socks5h://HOST:PORT (Tor, for example), socks4a://, http:// or "
+             "https://. It must not lead strangers into your network: it resolves the names."},
+    {.name = "WOT_CRAWL_TIMEOUT_SECONDS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_crawl_seconds),
+     .def = "900",
+     .min = 1,
+     .max = 86400,
+     .group = "Web of Trust",
+     .help = "Longest that asking all relays may take, in seconds. What has come by then counts."},
+    {.name = "WOT_CRAWL_RELAY_SECONDS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_crawl_relay_seconds),
+     .def = "300",
+     .min = 1,
+     .max = 86400,
+     .group = "Web of Trust",
+     .help = "Longest that asking one relay may take, in seconds."},
+    {.name = "WOT_CRAWL_ANSWER_SECONDS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_crawl_answer_seconds),
+     .def = "15",
+     .min = 1,
+     .max = 600,
+     .group = "Web of Trust",
+     .help = "Longest that connecting to a relay, and each of its answers, may take, in seconds."},
+    {.name = "WOT_CRAWL_RELAYS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_crawl_relays),
+     .def = "200",
+     .min = 1,
+     .max = 10000,
+     .group = "Web of Trust",
+     .help = "Most relays that are asked in one go, seed relays included."},
+    {.name = "WOT_CRAWL_CONNECTIONS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_crawl_connections),
+     .def = "8",
+     .min = 1,
+     .max = 64,
+     .group = "Web of Trust",
+     .help = "Most of them at the same time."},
+    {.name = "WOT_CRAWL_PRIVATE_ADDRESSES",
+     .type = SETTING_BOOL,
+     .offset = FIELD(wot_crawl_private_addresses),
+     .def = "False",
+     .group = "Web of Trust",
+     .help = "Whether relays that authors name may be at addresses that are not public (this "
+             "machine, private networks). True lets strangers make this program connect to your "
+             "neighbours; for tests. Seed relays may be anywhere."},
 };
 
 /* Beginnings that no other program's variables have: what is left over with them is a typing error.
  */
 static const char *const prefixes[] = {
-    "PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_",   "WRITE_",
-    "INGEST_", "VERIFY_", "QUERY_",  "API_",        "SEARCH_",     "EXPIRY_", "WOT_", NULL};
+    "PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_", "WRITE_", "INGEST_",
+    "VERIFY_", "QUERY_",  "API_",    "SEARCH_",     "EXPIRY_",     "WOT_",  NULL};
 
 static bool default_to(char **value, const char *other)
 {

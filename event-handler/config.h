@@ -44,6 +44,14 @@ struct config {
 
     /* trust/ */
     bool wot_enabled;
+    char *wot_seed_relays; /* comma-separated URLs; empty: own events only */
+    char *wot_proxy;       /* empty: none */
+    int64_t wot_crawl_seconds;
+    int64_t wot_crawl_relay_seconds;
+    int64_t wot_crawl_answer_seconds;
+    int64_t wot_crawl_relays;      /* asked in one crawl */
+    int64_t wot_crawl_connections; /* at the same time */
+    bool wot_crawl_private_addresses;
 };
 
 /* Fills cfg. ERR_CONFIG after one line on stderr that names the setting at fault. config_free()

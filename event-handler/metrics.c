@@ -1,6 +1,7 @@
 #include "metrics.h"
 
 #include "nostr/verdict.h"
+#include "trust/crawler.h"
 
 static const char *const status_classes[] = {"2xx", "4xx", "5xx", NULL};
 static const char *const query_results[] = {"ok", "busy", "invalid", "timeout", "failed", NULL};
@@ -11,6 +12,13 @@ static const char *const verdicts[] = {
     "accepted", "duplicate",    "stale", "invalid",     "blocked", "restricted", "auth-required",
     "pow",      "rate-limited", "mute",  "unsupported", "error",   NULL};
 static_assert(ARRAY_LEN(verdicts) == VERDICT_ERROR + 2, "one name per verdict");
+
+static const char *const crawl_relays[] = {"answered", "failed", NULL};
+/* "taken", then enum crawl_reject in its order */
+static const char *const crawl_events[] = {"taken",        "malformed", "foreign-author",
+                                           "foreign-kind", "forged",    "future",
+                                           "oversized",    "stale",     NULL};
+static_assert(ARRAY_LEN(crawl_events) == CRAWL_REJECTS + 2, "one name per reason");
 
 static const struct metric_def defs[] = {
     [M_HTTP_REQUESTS] = {"tandem_eh_http_requests_total", METRIC_COUNTER,
@@ -67,6 +75,12 @@ static const struct metric_def defs[] = {
                            "From a live record's making until Redis had it.", NULL, NULL},
     [M_REDIS_UP] = {"tandem_eh_redis_up", METRIC_GAUGE,
                     "1 while the publisher is connected to Redis.", NULL, NULL},
+    [M_CRAWL_RELAYS] = {"tandem_eh_crawl_relays_total", METRIC_COUNTER,
+                        "Other relays asked for lists of the Web of Trust, by outcome.", "result",
+                        crawl_relays},
+    [M_CRAWL_EVENTS] = {"tandem_eh_crawl_events_total", METRIC_COUNTER,
+                        "What other relays sent when they were asked, by what became of it.",
+                        "result", crawl_events},
 };
 static_assert(ARRAY_LEN(defs) == METRIC_COUNT, "one row per metric");
 

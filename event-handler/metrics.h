@@ -36,8 +36,13 @@ enum metric {
     M_PUBLISHED, /* by enum publish_metric_result */
     M_PUBLISH_SECONDS,
     M_REDIS_UP,
+    /* trust/crawler */
+    M_CRAWL_RELAYS, /* by enum crawl_metric_relay */
+    M_CRAWL_EVENTS, /* 0: taken; then by enum crawl_reject, plus one */
     METRIC_COUNT
 };
+
+enum crawl_metric_relay { CRAWL_METRIC_ANSWERED, CRAWL_METRIC_FAILED };
 
 /* From the arrival of an event until it is known to be good, and until it is committed. */
 enum stage_metric { STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED };

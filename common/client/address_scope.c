@@ -1,95 +1,75 @@
 #include "client/address_scope.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <strings.h>
 
-struct range {
-    uint8_t prefix[16];
-    unsigned bits;
+#include "base/cidr.h"
+
+/* RFC 6890 and what came after it. IPv4 addresses are held mapped (cidr.h), so these hold for both
+ * notations. */
+static const char *const not_public[] = {
+    "0.0.0.0/8",       /* this network */
+    "10.0.0.0/8",      /* private */
+    "100.64.0.0/10",   /* shared by a provider's customers */
+    "127.0.0.0/8",     /* loopback */
+    "169.254.0.0/16",  /* link-local */
+    "172.16.0.0/12",   /* private */
+    "192.0.0.0/24",    /* protocol assignments */
+    "192.0.2.0/24",    /* documentation */
+    "192.88.99.0/24",  /* 6to4 relays */
+    "192.168.0.0/16",  /* private */
+    "198.18.0.0/15",   /* benchmarks */
+    "198.51.100.0/24", /* documentation */
+    "203.0.113.0/24",  /* documentation */
+    "224.0.0.0/4",     /* multicast */
+    "240.0.0.0/4",     /* reserved, broadcast */
+    "2001::/23",       /* protocol assignments, Teredo among them */
+    "2001:db8::/32",   /* documentation */
+    "3fff::/20",       /* documentation */
 };
 
-static const struct range v4_ranges[] = {
-    {{0}, 8},             /* "this" network */
-    {{10}, 8},            /* private */
-    {{100, 64}, 10},      /* shared by a provider's customers */
-    {{127}, 8},           /* loopback */
-    {{169, 254}, 16},     /* link-local */
-    {{172, 16}, 12},      /* private */
-    {{192, 0, 0}, 24},    /* protocol assignments */
-    {{192, 0, 2}, 24},    /* documentation */
-    {{192, 88, 99}, 24},  /* 6to4 relays */
-    {{192, 168}, 16},     /* private */
-    {{198, 18}, 15},      /* benchmarks */
-    {{198, 51, 100}, 24}, /* documentation */
-    {{203, 0, 113}, 24},  /* documentation */
-    {{224}, 4},           /* multicast */
-    {{240}, 4},           /* reserved, broadcast */
-};
-
-/* Of IPv6 only 2000::/3 is public at all; these are its exceptions. */
-static const struct range v6_ranges[] = {
-    {{0x20, 0x01, 0x00}, 23},       /* protocol assignments, Teredo among them */
-    {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
-    {{0x3f, 0xff, 0x00}, 20},       /* documentation */
-};
-
-/* IPv6 prefixes behind which an IPv4 address follows. */
+/* Networks whose addresses lead to an IPv4 address that they contain. */
 static const struct {
-    struct range range;
+    const char *net;
     size_t at;
-} carriers[] = {
-    {{{[10] = 0xff, [11] = 0xff}, 96}, 12}, /* ::ffff:0:0/96, mapped */
-    {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},   /* 64:ff9b::/96, NAT64 */
-    {{{0x20, 0x02}, 16}, 2},                /* 2002::/16, 6to4 */
-};
+} carriers[] = {{"64:ff9b::/96", 12}, {"2002::/16", 2}}; /* NAT64, 6to4 */
 
-static bool in_range(const uint8_t *address, const struct range *r)
+static bool is_in(const struct ip *ip, const char *net)
 {
-    unsigned bytes = r->bits / 8, rest = r->bits % 8;
+    struct cidr c;
 
-    return memcmp(address, r->prefix, bytes) == 0 &&
-           (rest == 0 || (address[bytes] ^ r->prefix[bytes]) >> (8 - rest) == 0);
+    return cidr_parse(slice_str(net), &c) && cidr_has(&c, ip);
 }
 
-static bool in_any(const uint8_t *address, const struct range *ranges, size_t n)
+/* The IPv4 address that ip leads to, or ip itself. */
+static struct ip destination(const struct ip *ip)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (in_range(address, &ranges[i]))
-            return true;
-    }
-    return false;
-}
+    struct ip v4 = {{[10] = 0xff, [11] = 0xff}};
 
-static bool v4_is_public(const uint8_t *address)
-{
-    return !in_any(address, v4_ranges, ARRAY_LEN(v4_ranges));
-}
-
-static bool v6_is_public(const uint8_t *address)
-{
     for (size_t i = 0; i < ARRAY_LEN(carriers); i++) {
-        if (in_range(address, &carriers[i].range))
-            return v4_is_public(address + carriers[i].at);
+        if (is_in(ip, carriers[i].net)) {
+            memcpy(v4.b + 12, ip->b + carriers[i].at, 4);
+            return v4;
+        }
     }
-    return address[0] >> 5 == 1 && !in_any(address, v6_ranges, ARRAY_LEN(v6_ranges));
+    return *ip;
+}
+
+static bool ip_is_public(const struct ip *ip)
+{
+    struct ip to = destination(ip);
+
+    for (size_t i = 0; i < ARRAY_LEN(not_public); i++) {
+        if (is_in(&to, not_public[i]))
+            return false;
+    }
+    return ip_is_v4(&to) || is_in(&to, "2000::/3"); /* all else of IPv6 is something special */
 }
 
 bool address_is_public(const struct sockaddr *address)
 {
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
+    struct ip ip = ip_of_sockaddr(address);
 
-    switch (address->sa_family) {
-    case AF_INET:
-        memcpy(&v4, address, sizeof(v4));
-        return v4_is_public((const uint8_t *)&v4.sin_addr);
-    case AF_INET6:
-        memcpy(&v6, address, sizeof(v6));
-        return v6_is_public(v6.sin6_addr.s6_addr);
-    default:
-        return false;
-    }
+    return ip_is_public(&ip);
 }
 
 /* Is name the domain, or below it? A dot at the end makes no difference. */
@@ -107,20 +87,16 @@ bool address_host_may_be_public(const char *host)
 {
     static const char *const local[] = {"localhost",   "local", "internal",
                                         "localdomain", "lan",   "home.arpa"};
-    size_t n = strlen(host);
-    char bare[INET6_ADDRSTRLEN];
-    uint8_t address[16];
+    struct slice text = slice_str(host);
+    struct ip ip;
 
-    if (n >= 2 && host[0] == '[') {
-        n -= 2;
-        if (n >= sizeof(bare))
-            return false; /* a zone, which only a link-local address has */
-        memcpy(bare, host + 1, n);
-        bare[n] = '\0';
-        return inet_pton(AF_INET6, bare, address) == 1 && v6_is_public(address);
+    if (text.len >= 2 && host[0] == '[') {
+        text = slice_of(host + 1, text.len - 2);
+        return ip_parse(text, &ip) && ip_is_public(&ip); /* a zone, which ip_parse() does not
+                                                          * take, is for link-local ones */
     }
-    if (inet_pton(AF_INET, host, address) == 1)
-        return v4_is_public(address);
+    if (ip_parse(text, &ip))
+        return ip_is_public(&ip);
     for (size_t i = 0; i < ARRAY_LEN(local); i++) {
         if (is_below(host, local[i]))
             return false;

@@ -7,7 +7,7 @@
  */
 #include <sys/socket.h>
 
-#include "base/slice.h"
+#include "base/base.h"
 
 /* False for every range that RFC 6890 and its successors give another use, multicast included, for
  * IPv6 addresses that carry such an IPv4 one (mapped, NAT64, 6to4), and for other families. */

@@ -20,13 +20,15 @@
 #include "nostr/event.h"
 #include "trust/relay_health.h"
 
+struct config;
+
 enum { CRAWL_MAX_KINDS = 8 };
 
 /* Why something that a relay sent was not taken. */
 enum crawl_reject {
     CRAWL_MALFORMED,      /* no relay message, or no event */
     CRAWL_FOREIGN_AUTHOR, /* not asked for */
-    CRAWL_FOREIGN_KIND,   /* not asked for; also events of a subscription that is not open */
+    CRAWL_FOREIGN_KIND,   /* not asked for */
     CRAWL_FORGED,         /* id or signature is wrong */
     CRAWL_FUTURE,         /* created more than CRAWL_FUTURE_SECONDS from now, or expired (NIP-40) */
     CRAWL_OVERSIZED,      /* larger than max_event_bytes */
@@ -108,11 +110,12 @@ struct crawl_report {
     double seconds;
 };
 
+/* Fills in what the settings say: seeds, proxy, private_addresses, limits. Borrows from cfg. */
+void crawl_request_configure(struct crawl_request *request, const struct config *cfg);
 /* Fills in report, also when the run ended early; crawl_report_deinit() in any case. */
 void crawl_run(const struct crawl_request *request, struct crawl_report *report);
 void crawl_report_deinit(struct crawl_report *report);
-const char *crawl_end_text(enum crawl_end end);          /* "complete", ... */
-const char *crawl_reject_text(enum crawl_reject reject); /* "malformed", ...: a metric's label */
+const char *crawl_end_text(enum crawl_end end); /* "complete", ... */
 
 /* Checks of settings (ops/settings.h): each entry a ws:// or wss:// URL with a host; a proxy's URL
  * with a scheme that is known. */
