@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/relay_key.h"
+
 #include "trust/crawler.h"
 
 #define FIELD(name) offsetof(struct config, name)
@@ -200,6 +202,49 @@ static const struct setting settings[] = {
      .help = "How often expired events are deleted (NIP-40), in seconds. They are never served "
              "meanwhile."},
 
+    {.name = "RELAY_SECRET_KEY",
+     .type = SETTING_STRING,
+     .offset = FIELD(relay_secret_key),
+     .def = "",
+     .secret = true,
+     .check = relay_key_check,
+     .group = "Moderation",
+     .help =
+         "The relay's own secret key, hex or nsec, with which it signs membership (NIP-43); its "
+         "public key is \"self\" in NIP-11. Empty: one is made and kept in the database."},
+    {.name = "NIP43_ENABLED",
+     .type = SETTING_BOOL,
+     .offset = FIELD(nip43_enabled),
+     .def = "False",
+     .group = "Moderation",
+     .help = "Whether people may join with an invitation and leave (NIP-43). Members count as "
+             "known."},
+    {.name = "NIP43_INVITE_TIER",
+     .type = SETTING_ENUM,
+     .offset = FIELD(nip43_invite_tier),
+     .def = "trusted",
+     .choices = "admin|trusted|known",
+     .group = "Moderation",
+     .help = "From which tier on people get an invitation to pass on when their client asks for "
+             "one (kind 28935)."},
+    {.name = "NIP43_INVITE_HOURS",
+     .type = SETTING_INT,
+     .offset = FIELD(nip43_invite_hours),
+     .def = "72",
+     .min = 1,
+     .max = 8760,
+     .group = "Moderation",
+     .help = "How long such an invitation is good, in hours."},
+    {.name = "MOD_AUTO_HIDE_REPORTS",
+     .type = SETTING_INT,
+     .offset = FIELD(mod_auto_hide_reports),
+     .def = "0",
+     .min = 0,
+     .max = 1000,
+     .group = "Moderation",
+     .help = "An event that so many different trusted people have reported (kind 1984) is hidden "
+             "until a moderator looks at it; 0 never hides by itself."},
+
     {.name = "WOT_ENABLED",
      .type = SETTING_BOOL,
      .offset = FIELD(wot_enabled),
@@ -277,8 +322,9 @@ static const struct setting settings[] = {
 /* Beginnings that no other program's variables have: what is left over with them is a typing error.
  */
 static const char *const prefixes[] = {
-    "PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_", "WRITE_", "INGEST_",
-    "VERIFY_", "QUERY_",  "API_",    "SEARCH_",     "EXPIRY_",     "WOT_",  NULL};
+    "PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_",
+    "WRITE_",  "INGEST_", "VERIFY_", "QUERY_",      "API_",        "SEARCH_",
+    "EXPIRY_", "WOT_",    "NIP43_",  "MOD_",        NULL};
 
 static bool default_to(char **value, const char *other)
 {

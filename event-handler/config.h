@@ -42,6 +42,13 @@ struct config {
     int64_t write_timeout_ms;    /* statement_timeout of the write connection */
     int64_t sweep_seconds;       /* how often expired events are deleted */
 
+    /* manage/ and access/ */
+    char *relay_secret_key;        /* relay_key.h; "" to make one */
+    bool nip43_enabled;            /* membership by invitation */
+    int64_t nip43_invite_tier;     /* enum tier: who gets invitations by asking for kind 28935 */
+    int64_t nip43_invite_hours;    /* how long those are good */
+    int64_t mod_auto_hide_reports; /* distinct trusted reporters that hide an event; 0: never */
+
     /* trust/ */
     bool wot_enabled;
     char *wot_seed_relays; /* comma-separated URLs; empty: own events only */

@@ -3,12 +3,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "access/relay_key.h"
 #include "config.h"
 
 struct access {
     pthread_mutex_t lock; /* guards view, for as long as it takes to count a reference */
     struct access_view *view;
     struct key_set admins;
+    const struct relay_key *relay;
 };
 
 /* ---- views ---- */
@@ -24,6 +26,7 @@ static struct access_view *view_new(const struct access *a, struct mod_lists *li
     atomic_init(&view->references, 1);
     view->cfg = a->view ? a->view->cfg : NULL;
     view->admins = &a->admins;
+    view->relay = a->relay;
     view->lists = lists;
     view->lists_users = lists_users;
     view->trust = trust;
@@ -125,6 +128,11 @@ bool access_set_trust(struct access *a, struct trust_table *trust)
 
 /* ---- life ---- */
 
+void access_set_relay(struct access *a, const struct relay_key *relay)
+{
+    a->relay = a->view->relay = relay;
+}
+
 static bool read_admins(struct access *a, const struct config *cfg)
 {
     struct buf error;
@@ -140,12 +148,11 @@ static bool read_admins(struct access *a, const struct config *cfg)
 struct access *access_new(const struct config *cfg)
 {
     struct access *a = calloc(1, sizeof *a);
-    struct mod_lists *lists = calloc(1, sizeof *lists);
+    struct mod_lists *lists = mod_lists_new();
     struct trust_table *trust = trust_table_new(0);
     atomic_size_t *lists_users = counter_new(), *trust_users = counter_new();
 
     if (a && lists && trust && lists_users && trust_users && read_admins(a, cfg)) {
-        lists->denied_kinds.empty = lists->allowed_kinds.empty = true;
         a->view = view_new(a, lists, lists_users, trust, trust_users);
     }
     if (a && a->view) {
@@ -209,6 +216,8 @@ struct standing access_standing(const struct access_view *view, const struct pub
 {
     const struct trust_entry *e = trust_table_find(view->trust, pk);
 
+    if (view->relay && pubkey_eq(pk, relay_key_pubkey(view->relay)))
+        return standing(TIER_ADMIN, e, "this relay itself");
     if (access_is_admin(view, pk))
         return standing(TIER_ADMIN, e, "an admin of this relay");
     if (key_set_has_pubkey(&view->lists->banned, pk))

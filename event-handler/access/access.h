@@ -13,14 +13,16 @@
 #include "trust/trust_table.h"
 
 struct config;
+struct relay_key;
 struct access; /* the present view */
 
 struct access_view {
     atomic_size_t references;
     const struct config *cfg;
-    const struct key_set *admins; /* ADMIN_PUBKEY and CO_ADMIN_PUBKEYS */
-    struct mod_lists *lists;      /* never NULL; shared between views */
-    struct trust_table *trust;    /* never NULL; generation 0 while there is none */
+    const struct key_set *admins;  /* ADMIN_PUBKEY and CO_ADMIN_PUBKEYS */
+    const struct relay_key *relay; /* the relay's own; NULL in tests */
+    struct mod_lists *lists;       /* never NULL; shared between views */
+    struct trust_table *trust;     /* never NULL; generation 0 while there is none */
     atomic_size_t *lists_users, *trust_users;
 };
 
@@ -28,6 +30,9 @@ struct access_view {
 struct access *access_new(const struct config *cfg);
 /* No view may be held any more. NULL is fine. */
 void access_free(struct access *a);
+
+/* The relay's own key counts as an admin's. Once, before threads; borrowed. */
+void access_set_relay(struct access *a, const struct relay_key *relay);
 
 /* Puts new lists, or a new table, in place; they are taken over, also on failure. False without
  * memory: the old ones stay. One thread at a time (watcher.h). */
