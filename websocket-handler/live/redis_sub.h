@@ -1,12 +1,7 @@
 #ifndef WEBSOCKET_HANDLER_LIVE_REDIS_SUB_H
 #define WEBSOCKET_HANDLER_LIVE_REDIS_SUB_H
 /*
- * A Redis subscription that never gives up: resolve, connect, AUTH, SUBSCRIBE, and the same again
- * after each loss, with growing delays. A connection that looks healthy but is silent is pinged,
- * and dropped when no byte comes back. Loop thread only.
- *
- *   WAITING --timer--> RESOLVING --> CONNECTING --> SUBSCRIBED
- *      ^------------------ any failure -------------------'
+ * A Redis subscription that is made again after each loss (redis_link.h). Loop thread only.
  */
 #include <uv.h>
 
@@ -31,7 +26,7 @@ struct redis_sub_ops {
 /* NULL without memory. Calls ops with owner. */
 struct redis_sub *redis_sub_start(uv_loop_t *loop, const struct redis_sub_options *options,
                                   const struct redis_sub_ops *ops, struct live *owner);
-/* No op is called any more; memory goes when the loop has run the close callbacks. NULL is fine. */
+/* No op is called any more. NULL is fine. */
 void redis_sub_stop(struct redis_sub *rs);
 
 #endif
