@@ -8,7 +8,7 @@
 #   tests/fuzz/fuzz_<name>.c             one libFuzzer program each, linked with the service whose headers it includes
 #   tests/bench/bench_<name>.c           one program each, linked in the same way; all else there is relay_bench
 #   event-handler/store/sql/*.sql        embedded as the table of store/migrations.h
-#   websocket-handler/conn/landing.html  embedded as the bytes of conn/landing.h
+#   websocket-handler/conn/*.html        embedded as the bytes of conn/pages.h
 
 VERSION := 0.1.0
 
@@ -71,7 +71,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
 LOAD_SRC := $(filter-out $(BENCH_SRC),$(call find_c,tests/bench))
 SQL := $(sort $(wildcard event-handler/store/sql/*.sql))
-LANDING := $(wildcard websocket-handler/conn/landing.html)
+PAGES := $(sort $(wildcard websocket-handler/conn/*.html))
 HEADERS := $(sort $(shell find common $(wildcard $(SERVICES)) -name '*.h'))
 TEST_CODE := $(sort $(shell find tests/unit tests/fuzz tests/bench -name '*.[ch]' 2>/dev/null))
 SHELL_SCRIPTS := $(sort $(shell find tests scripts deploy .ci -name node_modules -prune -o \( -name '*.sh' -o -path .ci/run \) -print))
@@ -93,7 +93,7 @@ all: $(PROGRAMS) ## build the programs (the default)
 
 # Objects are made anew when the compiler or a flag changes, archives when a source file comes or goes.
 $(B)/flags: STAMP = $(CC) $(subst ",,$(ALL_CFLAGS)) $(LIBS)
-$(B)/sources: STAMP = $(COMMON_SRC) $(SERVICE_SRC) $(SQL) $(LANDING)
+$(B)/sources: STAMP = $(COMMON_SRC) $(SERVICE_SRC) $(SQL) $(PAGES)
 $(B)/flags $(B)/sources: FORCE
 	@mkdir -p $(@D) && printf '%s\n' '$(STAMP)' | cmp -s - $@ || printf '%s\n' '$(STAMP)' > $@
 FORCE:
@@ -107,13 +107,13 @@ $(B)/libcommon.a: $(call objects,$(COMMON_SRC)) $(B)/sources
 $(B)/gen/migrations.c: $(SQL) scripts/embed-sql.awk $(B)/sources
 	@mkdir -p $(@D) && LC_ALL=C awk -f scripts/embed-sql.awk $(SQL) > $@
 
-$(B)/gen/landing.c: $(LANDING) scripts/embed-text.awk
-	@mkdir -p $(@D) && LC_ALL=C awk -f scripts/embed-text.awk -v name=landing_html -v header=conn/landing.h $< > $@
+$(B)/gen/%_html.c: websocket-handler/conn/%.html scripts/embed-text.awk
+	@mkdir -p $(@D) && LC_ALL=C awk -f scripts/embed-text.awk -v name=$*_html -v header=conn/pages.h $< > $@
 
 GEN_event-handler := $(if $(SQL),$(B)/gen/migrations.o)
-GEN_websocket-handler := $(if $(LANDING),$(B)/gen/landing.o)
+GEN_websocket-handler := $(PAGES:websocket-handler/conn/%.html=$(B)/gen/%_html.o)
 $(B)/gen/migrations.o: INCLUDE = -Ievent-handler
-$(B)/gen/landing.o: INCLUDE = -Iwebsocket-handler
+$(GEN_websocket-handler): INCLUDE = -Iwebsocket-handler
 $(B)/gen/%.o: $(B)/gen/%.c $(B)/flags
 	$(COMPILE) -Icommon $(INCLUDE) -c $< -o $@
 

@@ -1,11 +1,20 @@
 #include "metrics.h"
 
+#include "nostr/kind.h"
 #include "nostr/verdict.h"
 #include "trust/crawler.h"
 
 static const char *const status_classes[] = {"2xx", "4xx", "5xx", NULL};
 static const char *const query_results[] = {"ok", "busy", "invalid", "timeout", "failed", NULL};
 static const char *const publish_results[] = {"sent", "failed", "dropped", NULL};
+/* Kinds with a series of their own, and behind them, as enum kind_class, the rest. */
+static const int common_kinds[] = {0,    1,    3,    4,    5,     6,     7,     16,
+                                   1059, 1111, 1984, 9735, 10000, 10002, 10050, 30023};
+static const char *const kinds[] = {
+    "0",     "1",     "3",       "4",           "5",         "6",           "7",
+    "16",    "1059",  "1111",    "1984",        "9735",      "10000",       "10002",
+    "10050", "30023", "regular", "replaceable", "ephemeral", "addressable", NULL};
+static_assert(ARRAY_LEN(kinds) == ARRAY_LEN(common_kinds) + KIND_ADDRESSABLE + 2, "a name each");
 static const char *const stages[] = {"checked", "committed", NULL};
 /* enum verdict, in its order */
 static const char *const verdicts[] = {
@@ -43,6 +52,9 @@ static const struct metric_def defs[] = {
                             "1 while read workers reach their database.", NULL, NULL},
     [M_EVENTS] = {"tandem_eh_events_total", METRIC_COUNTER, "Events received, by verdict.",
                   "verdict", verdicts},
+    [M_EVENT_KINDS] = {"tandem_eh_event_kinds_total", METRIC_COUNTER,
+                       "Events accepted, by kind; less common kinds by storage class.", "kind",
+                       kinds},
     [M_INGEST_QUEUE] = {"tandem_eh_ingest_queue_events", METRIC_GAUGE,
                         "Events between arrival and answer.", NULL, NULL},
     [M_INGEST_BUSY] = {"tandem_eh_ingest_busy_total", METRIC_COUNTER,
@@ -83,6 +95,15 @@ static const struct metric_def defs[] = {
                         "result", crawl_events},
 };
 static_assert(ARRAY_LEN(defs) == METRIC_COUNT, "one row per metric");
+
+unsigned event_metric_kind(int kind)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(common_kinds); i++) {
+        if (common_kinds[i] == kind)
+            return i;
+    }
+    return ARRAY_LEN(common_kinds) + kind_class(kind);
+}
 
 void event_handler_metrics_open(void)
 {

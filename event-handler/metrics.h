@@ -20,6 +20,7 @@ enum metric {
     M_READ_DATABASE_UP,
     /* ingest/ */
     M_EVENTS,       /* by enum verdict */
+    M_EVENT_KINDS,  /* accepted ones, by event_metric_kind() */
     M_INGEST_QUEUE, /* events between arrival and answer */
     M_INGEST_BUSY,
     M_INGEST_SECONDS, /* from arrival to answer, per request */
@@ -57,6 +58,10 @@ enum query_metric_result {
     QUERY_METRIC_TIMEOUT,
     QUERY_METRIC_FAILED
 };
+
+/* The label of M_EVENT_KINDS for a kind: the common ones have one each, the others one per storage
+ * class. */
+unsigned event_metric_kind(int kind);
 
 /* Once, before threads. */
 void event_handler_metrics_open(void);

@@ -7,6 +7,7 @@
 #include "live/live.h"
 #include "ops/log.h"
 #include "session/session.h"
+#include "upstream/handler_metrics.h"
 #include "upstream/upstream.h"
 
 enum {
@@ -42,6 +43,11 @@ static const struct health_check checks[] = {
     {"upstream", probe_event_handler},
     {"live", probe_live},
 };
+
+static struct slice look_at_handler_metrics(const struct gateway *g)
+{
+    return handler_metrics_look(g->upstream->metrics);
+}
 
 /* ---- draining ---- */
 
@@ -149,6 +155,7 @@ enum err gateway_start(struct gateway *g, const struct config *cfg, int public_f
     g->live = live_start(&g->loop, cfg, g->upstream->client);
     if (!g->live)
         return ERR_NOMEM;
+    g->site.handler_metrics = look_at_handler_metrics;
     session_setup(&(struct session_env){.cfg = cfg, .upstream = g->upstream, .live = g->live});
     err = listen_on(&g->public, g, public_fd, HTTP_PUBLIC);
     if (!err && metrics_fd >= 0)

@@ -55,8 +55,11 @@ struct ingest {
 
 static void count_verdicts(const struct ingest_batch *b)
 {
-    for (size_t i = 0; i < b->n_items; i++)
+    for (size_t i = 0; i < b->n_items; i++) {
         metric_add(M_EVENTS, b->item[i].verdict, 1);
+        if (b->item[i].verdict == VERDICT_ACCEPTED)
+            metric_add(M_EVENT_KINDS, event_metric_kind(b->item[i].ev.kind), 1);
+    }
 }
 
 /* Afterwards b belongs to whoever submitted it. */

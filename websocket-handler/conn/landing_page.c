@@ -1,8 +1,8 @@
 #include "conn/landing_page.h"
 
 #include "config.h"
-#include "conn/landing.h"
 #include "conn/nip11.h"
+#include "conn/pages.h"
 
 #ifndef TANDEM_VERSION
 #define TANDEM_VERSION "0.0.0"

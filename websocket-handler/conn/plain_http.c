@@ -3,6 +3,7 @@
 #include "config.h"
 #include "conn/landing_page.h"
 #include "conn/nip11.h"
+#include "conn/pages.h"
 #include "metrics.h"
 
 /* NIP-11 asks for CORS on its answers; a browser shows an error's sentence to a script only when
@@ -83,7 +84,8 @@ int plain_http_refuse(struct buf *out, int status, const char *sentence)
 typedef void route_fn(const struct site *, const struct http_head *, struct buf *body,
                       struct answer *);
 
-static route_fn route_root, route_healthz, route_readyz, route_metrics;
+static route_fn route_root, route_healthz, route_readyz, route_metrics, route_status,
+    route_handler_metrics;
 
 static void route_root(const struct site *site, const struct http_head *head, struct buf *body,
                        struct answer *a)
@@ -136,6 +138,30 @@ static void route_metrics(const struct site *site, const struct http_head *head,
     a->body = buf_slice(body);
 }
 
+static void route_status(const struct site *site, const struct http_head *head, struct buf *body,
+                         struct answer *a)
+{
+    (void)site, (void)head, (void)body;
+    a->type = "text/html; charset=utf-8";
+    a->headers = "Referrer-Policy: no-referrer\r\n"
+                 "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+                 "script-src 'unsafe-inline'; connect-src 'self'; img-src data:\r\n";
+    a->body = slice_of(status_html, status_html_len);
+}
+
+static void route_handler_metrics(const struct site *site, const struct http_head *head,
+                                  struct buf *body, struct answer *a)
+{
+    (void)head, (void)body;
+    a->body = site->handler_metrics ? site->handler_metrics(site->gateway) : SLICE("");
+    if (a->body.len == 0) {
+        a->status = 503;
+        a->body = SLICE("No event handler has answered yet.\n");
+    } else {
+        a->type = "text/plain; version=0.0.4; charset=utf-8";
+    }
+}
+
 static const struct route {
     const char *path;
     enum http_port port;
@@ -145,6 +171,8 @@ static const struct route {
     {"/healthz", HTTP_PUBLIC, route_healthz},
     {"/readyz", HTTP_PUBLIC, route_readyz},
     {"/metrics", HTTP_METRICS, route_metrics},
+    {"/", HTTP_METRICS, route_status},
+    {"/event-handler/metrics", HTTP_METRICS, route_handler_metrics},
     {"/healthz", HTTP_METRICS, route_healthz},
 };
 

@@ -32,11 +32,14 @@ struct site {
     const struct gateway *gateway;
     const struct health_check *checks;
     size_t n_checks;
+    /* The metrics of an event handler, for the status page; empty while there are none. */
+    struct slice (*handler_metrics)(const struct gateway *gateway);
 };
 
 enum { HTTP_ANSWER_MAX_BYTES = 4 * 1024 * 1024 };
 
-/* Borrows all its arguments for the site's lifetime. ERR_NOMEM. */
+/* Borrows all its arguments for the site's lifetime. handler_metrics may be set afterwards.
+ * ERR_NOMEM. */
 NODISCARD enum err site_init(struct site *site, const struct config *cfg,
                              const struct gateway *gateway, const struct health_check *checks,
                              size_t n_checks);

@@ -30,6 +30,7 @@ enum {
 static const char *const paths[HANDLER_ROUTES] = {
     [HANDLER_EVENTS] = "/v1/events", [HANDLER_QUERY] = "/v1/query", [HANDLER_COUNT] = "/v1/count",
     [HANDLER_FEED] = "/v1/feed",     [HANDLER_READYZ] = "/readyz",
+    [HANDLER_METRICS] = "/metrics",
 };
 
 enum endpoint_state { ENDPOINT_READY, ENDPOINT_DEGRADED, ENDPOINT_DOWN };

@@ -34,6 +34,7 @@ enum handler_route {
     HANDLER_COUNT,
     HANDLER_FEED,
     HANDLER_READYZ,
+    HANDLER_METRICS,
     HANDLER_ROUTES
 };
 

@@ -5,6 +5,7 @@
 #include "ops/log.h"
 #include "upstream/batcher.h"
 #include "upstream/handler_client.h"
+#include "upstream/handler_metrics.h"
 #include "upstream/query_queue.h"
 
 struct upstream *upstream_start(uv_loop_t *loop, const struct config *cfg)
@@ -17,8 +18,9 @@ struct upstream *upstream_start(uv_loop_t *loop, const struct config *cfg)
     if (u->client) {
         u->batcher = batcher_new(loop, cfg, u->client);
         u->queries = query_queue_new(loop, cfg, u->client);
+        u->metrics = handler_metrics_new(u->client);
     }
-    if (!u->batcher || !u->queries) {
+    if (!u->batcher || !u->queries || !u->metrics) {
         log_error("upstream", "cannot start", "");
         upstream_stop(u);
         return NULL;
@@ -40,6 +42,7 @@ void upstream_stop(struct upstream *u)
 {
     if (!u)
         return;
+    handler_metrics_free(u->metrics);
     query_queue_close(u->queries);
     batcher_close(u->batcher);
     handler_client_close(u->client);

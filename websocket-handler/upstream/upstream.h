@@ -12,12 +12,14 @@
 struct batcher;
 struct config;
 struct handler_client;
+struct handler_metrics;
 struct query_queue;
 
 struct upstream {
     struct handler_client *client;
     struct batcher *batcher;
     struct query_queue *queries;
+    struct handler_metrics *metrics;
 };
 
 /* Starts probing the event handlers named in cfg. Returns NULL (after a log line) when a library
