@@ -183,7 +183,7 @@ static void write_audit(struct change *c, const char *reason, int64_t undoes)
 
 enum err change_end(struct change *c, const char *reason, int64_t undoes)
 {
-    if (!c->err && (json_array_size(c->changes) > 0 || undoes)) {
+    if (!c->err && (json_array_size(c->changes) > 0 || c->noted || undoes)) {
         write_audit(c, reason, undoes);
         run(c, "change_version",
             "WITH v AS (UPDATE control_head SET version = version + 1 WHERE one RETURNING version)"

@@ -23,6 +23,7 @@ struct change {
     struct db *db;
     const struct change_author *author;
     json_t *changes;
+    bool noted;   /* goes into the log even when no row has changed */
     enum err err; /* the first failure; nothing more is done after it */
 };
 

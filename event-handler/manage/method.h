@@ -8,6 +8,7 @@
 
 #include "access/access.h"
 #include "base/buf.h"
+#include "manage/change.h"
 #include "store/db.h"
 
 struct config;
@@ -77,6 +78,9 @@ extern const size_t n_manage_methods;
 /* Sets error and returns ERR_INVALID. */
 NODISCARD enum err manage_refuse(struct manage_call *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* In whose name the call changes things; borrows from it. */
+struct change_author manage_author(const struct manage_call *call);
+
 /* The names of rights, for grantmoderator and its kin; the array ends with NULL. */
 struct manage_right_name {
     const char *name;
@@ -98,7 +102,27 @@ struct manage_env {
  */
 NODISCARD int manage_answer(const struct manage_env *env, struct slice envelope, struct buf *out);
 
-/* ---- methods_*.c ---- */
-manage_method_fn method_whoami;
+/* The right that changing an area of the moderation table takes. */
+unsigned manage_area_right(const char *area);
+
+/* ---- methods_<area>.c ---- */
+
+/* methods_people.c: pubkeys, events, and the lists of both */
+manage_method_fn method_banpubkey, method_unbanpubkey, method_allowpubkey, method_unallowpubkey,
+    method_listbannedpubkeys, method_listallowedpubkeys, method_banevent, method_allowevent,
+    method_listbannedevents;
+/* methods_relay.c: texts, kinds, addresses */
+manage_method_fn method_changerelayname, method_changerelaydescription, method_changerelayicon,
+    method_allowkind, method_disallowkind, method_listallowedkinds, method_listdisallowedkinds,
+    method_blockip, method_unblockip, method_listblockedips;
+/* methods_members.c: roles, members, invitations (NIP-43) */
+manage_method_fn method_createrole, method_editrole, method_deleterole, method_listroles,
+    method_assignrole, method_unassignrole, method_addmember, method_removemember,
+    method_listmembers, method_createinvite, method_listinvites, method_revokeinvite;
+/* methods_reports.c */
+manage_method_fn method_listeventsneedingmoderation, method_listreports, method_resolvereport;
+/* methods_audit.c: who did what, and who may */
+manage_method_fn method_whoami, method_listaudit, method_undo, method_grantmoderator,
+    method_revokemoderator, method_listmoderators, method_stats;
 
 #endif
