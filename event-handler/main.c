@@ -152,7 +152,8 @@ static int run(struct event_handler *eh)
 {
     int status = EXIT_SUCCESS;
 
-    log_open("event-handler", (enum log_level)eh->cfg.shared.log_level);
+    log_open("event-handler", eh->cfg.shared.log_levels,
+             (enum log_format)eh->cfg.shared.log_format);
     set_up_signals();
     event_handler_metrics_open();
     private_kinds_configure(eh->cfg.shared.private_kinds);

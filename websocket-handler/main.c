@@ -75,7 +75,8 @@ static int run(const char *option)
     } else if (strcmp(option, "--healthcheck") == 0) {
         status = healthcheck(&cfg) ? EX_OK : 1;
     } else {
-        log_open("websocket-handler", (enum log_level)cfg.shared.log_level);
+        log_open("websocket-handler", cfg.shared.log_levels,
+                 (enum log_format)cfg.shared.log_format);
         websocket_handler_metrics_open((unsigned)cfg.workers);
         private_kinds_configure(cfg.shared.private_kinds);
         status = supervisor_run(&cfg, serve);

@@ -30,3 +30,10 @@ void hex_encode(const uint8_t *bytes, size_t n, char *out)
         out[2 * i + 1] = digits[bytes[i] & 15];
     }
 }
+
+const char *hex_prefix(const uint8_t *bytes, char out[HEX_PREFIX_DIGITS + 1])
+{
+    hex_encode(bytes, HEX_PREFIX_DIGITS / 2, out);
+    out[HEX_PREFIX_DIGITS] = '\0';
+    return out;
+}

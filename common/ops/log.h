@@ -6,13 +6,20 @@
  * error: a person should act; warn: degraded; info: lifecycle; debug: per message. Never event
  * content, keys or secrets. Any thread; a line is written whole. log_open() once at start.
  */
-#include "base/base.h"
+#include "base/buf.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_LOGFMT, LOG_JSON };
 
-/* Before there are threads; service must live on. Until then lines are by "tandem", at info. */
-void log_open(const char *service, enum log_level level);
-bool log_enabled(enum log_level level);
+/* "info", or with levels of single modules "info,conn=debug,live=warn": a setting's check
+ * (ops/settings.h). */
+bool log_levels_check(const char *levels, struct buf *error);
+/* Before there are threads; service must live on. levels has passed the check. Until then lines are
+ * by "tandem", at info, in logfmt. */
+void log_open(const char *service, const char *levels, enum log_format format);
+/* Other levels from now on; one thread at a time, while others may log. */
+void log_set_levels(const char *levels);
+bool log_enabled(enum log_level level, const char *mod);
 /* msg is a fixed phrase; fmt gives further key=value pairs ("n=%zu status=%d") or is "" for none.
  * Use log_quote() for text from outside. */
 void log_line(enum log_level level, const char *mod, const char *msg, const char *fmt, ...)
@@ -23,7 +30,7 @@ void log_line(enum log_level level, const char *mod, const char *msg, const char
 #define log_info(mod, msg, ...) log_line(LOG_INFO, mod, msg, __VA_ARGS__)
 #define log_debug(mod, msg, ...)                                                                   \
     do {                                                                                           \
-        if (log_enabled(LOG_DEBUG))                                                                \
+        if (log_enabled(LOG_DEBUG, mod))                                                           \
             log_line(LOG_DEBUG, mod, msg, __VA_ARGS__);                                            \
     } while (0)
 

@@ -8,6 +8,7 @@
 #include "nostr/event.h"
 #include "nostr/filter.h"
 #include "ops/key_set.h"
+#include "ops/log.h"
 #include "ops/private_kinds.h"
 #include "ops/settings.h"
 #include "otel/otel.h"
@@ -16,7 +17,8 @@
 enum auth_mode { AUTH_PRIVATE, AUTH_WRITES, AUTH_ALL, AUTH_OFF };
 
 struct shared_config {
-    int64_t log_level; /* enum log_level */
+    char *log_levels;   /* ops/log.h */
+    int64_t log_format; /* enum log_format */
     char *redis_host;
     int64_t redis_port;
     char *redis_password;
@@ -36,6 +38,7 @@ struct shared_config {
     char *co_admin_pubkeys; /* comma-separated; ops/key_set.h */
     int64_t auth_mode;      /* enum auth_mode */
     char *private_kinds;    /* ops/private_kinds.h */
+    bool rate_limits;       /* RATE_LIMITS: False switches all of them off */
     char *otel_endpoint;    /* "" : no export */
     char *otel_headers;
     char *otel_ratio; /* a number from 0 to 1 */
@@ -46,9 +49,13 @@ struct shared_config {
 #define SHARED_SETTING(base, field) ((base) + offsetof(struct shared_config, field))
 /* clang-format off */
 #define SHARED_SETTINGS(base)                                                                     \
-    {.name = "LOG_LEVEL", .type = SETTING_ENUM, .offset = SHARED_SETTING(base, log_level),        \
-     .def = "info", .choices = "error|warn|info|debug", .group = "General",                       \
-     .help = "Least severe lines that are written."},                                             \
+    {.name = "LOG_LEVEL", .type = SETTING_STRING, .offset = SHARED_SETTING(base, log_levels),     \
+     .def = "info", .check = log_levels_check, .group = "General",                                \
+     .help = "Least severe lines that are written: error, warn, info or debug. Single modules "   \
+             "(mod= in the lines) may differ: info,conn=debug."},                                 \
+    {.name = "LOG_FORMAT", .type = SETTING_ENUM, .offset = SHARED_SETTING(base, log_format),      \
+     .def = "logfmt", .choices = "logfmt|json", .group = "General",                               \
+     .help = "How lines are written."},                                                           \
     {.name = "NOSTPY_DOMAIN", .alias = "DOMAIN", .type = SETTING_STRING,                          \
      .offset = SHARED_SETTING(base, domain), .def = "", .group = "General",                       \
      .help = "Public host names of this relay, comma-separated. Needed for NIP-62 requests "      \
@@ -66,6 +73,10 @@ struct shared_config {
     {.name = "REDIS_PASSWORD", .type = SETTING_STRING,                                            \
      .offset = SHARED_SETTING(base, redis_password), .def = "", .secret = true,                   \
      .group = "Redis", .help = "Its password, if it asks for one."},                              \
+    {.name = "RATE_LIMITS", .type = SETTING_BOOL, .offset = SHARED_SETTING(base, rate_limits),     \
+     .def = "True", .group = "Rate limits",                                                       \
+     .help = "Whether clients are held to the rates below; False switches all of them off. The "  \
+             "same on both services."},                                                           \
     {.name = "MAX_EVENT_BYTES", .type = SETTING_INT,                                              \
      .offset = SHARED_SETTING(base, max_event_bytes), .def = "262144", .min = 1024,               \
      .max = 4194304, .group = "Limits", .help = "Largest event, in bytes of JSON."},              \

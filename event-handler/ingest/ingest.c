@@ -10,11 +10,13 @@
 #include "ingest/ingest.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "access/control.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "config.h"
 #include "ingest/check.h"
 #include "ingest/maintenance.h"
@@ -62,6 +64,20 @@ static void count_verdicts(const struct ingest_batch *b)
     }
 }
 
+static void trace_verdicts(const struct ingest_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        const struct ingest_item *item = &b->item[i];
+        char prefix[HEX_PREFIX_DIGITS + 1], why[160];
+
+        log_debug("event", "judged", "id=%s kind=%d verdict=%s why=%s",
+                  item->has_id ? hex_prefix(item->ev.id.b, prefix) : "none", item->ev.kind,
+                  verdict_name(item->verdict),
+                  log_quote(item->message ? item->message : "",
+                            item->message ? strlen(item->message) : 0, why, sizeof why));
+    }
+}
+
 /* Afterwards b belongs to whoever submitted it. */
 static void answer(struct ingest *in, struct ingest_batch *b)
 {
@@ -69,6 +85,8 @@ static void answer(struct ingest *in, struct ingest_batch *b)
 
     batch_respond(b, atomic_load(&in->head));
     count_verdicts(b);
+    if (log_enabled(LOG_DEBUG, "event"))
+        trace_verdicts(b);
     metric_observe(M_INGEST_SECONDS, 0, clock_mono_us() - b->received_us);
     metric_add(M_INGEST_QUEUE, 0, -(int64_t)events);
     b->done(b, b->ctx);

@@ -3,10 +3,12 @@
  * verdict comes back as OK. A client with much unanswered is not read from until some of it is.
  */
 #include "base/clock.h"
+#include "base/hex.h"
 #include "config.h"
 #include "live/live.h"
 #include "metrics.h"
 #include "nostr/kind.h"
+#include "ops/log.h"
 #include "session/reply.h"
 #include "session/session_internal.h"
 #include "upstream/batcher.h"
@@ -86,6 +88,15 @@ static void resume_if_free(struct session *s)
     conn_resume_reading(s->conn);
 }
 
+/* With the event handler's line of the same id: the way of one event through both services. */
+static void trace(const struct session *s, const struct event_id *id, const char *what)
+{
+    char prefix[HEX_PREFIX_DIGITS + 1];
+
+    log_debug("event", what, "id=%s addr=" SLICE_FMT, hex_prefix(id->b, prefix),
+              SLICE_ARG(session_address(s)));
+}
+
 void on_event(struct session *s, const struct client_message *msg)
 {
     struct event ev;
@@ -117,6 +128,7 @@ void on_event(struct session *s, const struct client_message *msg)
         (void)!reply_ok_id(s, &ev.id, VERDICT_ERROR, "the relay is busy, please try again");
         return;
     }
+    trace(s, &ev.id, "EVENT goes to the event handler");
     s->pending_events++;
     s->pending_bytes += sender.bytes;
     pause_if_full(s);
@@ -148,6 +160,7 @@ void session_on_verdict(const struct batch_sender *sender, const struct ingest_v
         metric_add(M_OK_SENT, OK_METRIC_FAILED, 1);
     if (!s)
         return;
+    trace(s, &sender->id, verdict && verdict->accepted ? "OK true" : "OK false");
     s->pending_events--;
     s->pending_bytes -= sender->bytes;
     if (verdict)

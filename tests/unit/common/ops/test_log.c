@@ -30,7 +30,7 @@ static void assert_matches(const char *text, const char *pattern)
 static void test_a_line_is_logfmt(void **state)
 {
     (void)state;
-    log_open("unit", LOG_INFO);
+    log_open("unit", "info", LOG_LOGFMT);
     capture_begin(&captured);
     log_warn("batcher", "upstream refused batch", "n=%d status=%d", 32, 503);
     assert_matches(capture_end(&captured),
@@ -41,7 +41,7 @@ static void test_a_line_is_logfmt(void **state)
 static void test_no_further_pairs(void **state)
 {
     (void)state;
-    log_open("unit", LOG_INFO);
+    log_open("unit", "info", LOG_LOGFMT);
     capture_begin(&captured);
     log_info("main", "ready", "");
     assert_matches(capture_end(&captured), STAMP "level=info svc=unit mod=main msg=\"ready\"\n$");
@@ -50,15 +50,15 @@ static void test_no_further_pairs(void **state)
 static void test_lines_below_the_level_are_left_out(void **state)
 {
     (void)state;
-    log_open("unit", LOG_WARN);
+    log_open("unit", "warn", LOG_LOGFMT);
     capture_begin(&captured);
     log_info("main", "hidden", "");
     log_debug("main", "hidden", "");
     assert_string_equal(capture_end(&captured), "");
-    assert_true(log_enabled(LOG_ERROR));
-    assert_true(log_enabled(LOG_WARN));
-    assert_false(log_enabled(LOG_INFO));
-    log_open("unit", LOG_DEBUG);
+    assert_true(log_enabled(LOG_ERROR, "main"));
+    assert_true(log_enabled(LOG_WARN, "main"));
+    assert_false(log_enabled(LOG_INFO, "main"));
+    log_open("unit", "debug", LOG_LOGFMT);
     capture_begin(&captured);
     log_debug("main", "shown", "");
     assert_non_null(strstr(capture_end(&captured), "level=debug"));
@@ -72,7 +72,7 @@ static void test_an_overlong_line_is_cut_and_ended(void **state)
 
     memset(text, 'x', 9999);
     text[9999] = '\0';
-    log_open("unit", LOG_INFO);
+    log_open("unit", "info", LOG_LOGFMT);
     capture_begin(&captured);
     log_info("main", "long", "text=%s", text);
     line = capture_end(&captured);
@@ -131,12 +131,60 @@ static void test_gate(void **state)
     assert_int_equal(suppressed, 2);
 }
 
+static void test_levels_of_modules(void **state)
+{
+    struct buf error;
+
+    (void)state;
+    log_open("unit", "warn,conn=debug, live=error", LOG_LOGFMT);
+    assert_true(log_enabled(LOG_DEBUG, "conn"));
+    assert_false(log_enabled(LOG_WARN, "live"));
+    assert_true(log_enabled(LOG_WARN, "main"));
+    assert_false(log_enabled(LOG_INFO, "main"));
+    log_set_levels("debug");
+    assert_true(log_enabled(LOG_DEBUG, "live"));
+    log_set_levels("nonsense"); /* the old ones stay */
+    assert_true(log_enabled(LOG_DEBUG, "live"));
+
+    buf_init(&error, KIB);
+    assert_true(log_levels_check("INFO,conn=Debug", &error));
+    assert_false(log_levels_check("info,conn=loud", &error));
+    assert_true(
+        slice_eq(buf_slice(&error), SLICE("\"conn=loud\": must be error, warn, info or debug, or "
+                                          "<module>=<level> (at most 16)")));
+    assert_false(log_levels_check("=info", &error));
+    buf_deinit(&error);
+}
+
+static void test_json(void **state)
+{
+    static const char text[] = "a \"b\"\\ \n\x01 c=d";
+    char quoted[64];
+
+    (void)state;
+    log_open("unit", "info", LOG_JSON);
+    capture_begin(&captured);
+    log_warn("conn", "a client left", "n=%d name=%s reason=%s odd=1a neg=-5", 7, "x",
+             log_quote(text, sizeof text - 1, quoted, sizeof quoted));
+    assert_matches(
+        capture_end(&captured),
+        "^\\{\"ts\":\"[0-9T:.-]+Z\",\"level\":\"warn\",\"svc\":\"unit\",\"mod\":\"conn\","
+        "\"msg\":\"a client left\",\"n\":7,\"name\":\"x\",\"reason\":\"a \\\\\"b\\\\\""
+        "\\\\\\\\ \\\\n\\\\u0001 c=d\",\"odd\":\"1a\",\"neg\":-5\\}\n$");
+    capture_begin(&captured);
+    log_info("main", "ready", "");
+    assert_matches(capture_end(&captured), "\"msg\":\"ready\"\\}\n$");
+    log_open("unit", "info", LOG_LOGFMT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_line_is_logfmt),
         cmocka_unit_test(test_no_further_pairs),
         cmocka_unit_test(test_lines_below_the_level_are_left_out),
+        cmocka_unit_test(test_levels_of_modules),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_an_overlong_line_is_cut_and_ended),
         cmocka_unit_test(test_quote),
         cmocka_unit_test(test_gate),

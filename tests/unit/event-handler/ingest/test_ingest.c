@@ -467,7 +467,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop, set_up, tear_down),
     };
 
-    log_open("test", LOG_ERROR);
+    log_open("test", "error", LOG_LOGFMT);
     event_handler_metrics_open();
     verify_setup();
     return cmocka_run_group_tests(tests, test_db_open, test_db_close);

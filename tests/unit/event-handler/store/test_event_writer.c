@@ -407,6 +407,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_migrations, set_up, tear_down),
     };
 
-    log_open("test", LOG_ERROR);
+    log_open("test", "error", LOG_LOGFMT);
     return cmocka_run_group_tests(tests, test_db_open, test_db_close);
 }
