@@ -41,6 +41,7 @@ static size_t choose_chunk(struct crawl_queue *q)
     if (q->end > q->counted)
         q->counted = q->end;
     q->n_chunk = 0;
+    q->n_in_chunk = n;
     /* Some relays keep an older version or two. */
     q->most_chunk = 2 * n * q->authors->n_kinds + SLACK;
     return n;
@@ -135,7 +136,7 @@ bool crawl_queue_refused(struct crawl_queue *q)
 {
     if (++q->refusals > CRAWL_MAX_REFUSALS)
         return false;
-    q->chunk = q->chunk > 1 ? q->chunk / 2 : 1;
+    q->chunk = q->n_in_chunk > 1 ? q->n_in_chunk / 2 : 1;
     q->until = NO_TIME;
     return true;
 }

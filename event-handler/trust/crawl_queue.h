@@ -24,7 +24,8 @@ struct crawl_queue {
     bool only_missing; /* leave out who has been found meanwhile */
     size_t chunk;      /* most authors in one question */
     size_t at, end;    /* the present chunk, in list */
-    int64_t until;     /* -1: the chunk's first page */
+    size_t n_in_chunk;
+    int64_t until; /* -1: the chunk's first page */
     unsigned refusals;
 
     size_t n_page;     /* events on this page */

@@ -71,12 +71,14 @@ static void ask_for_less(struct crawl_talk *t, uint64_t now_ms, const char *why,
 /* No EOSE in time. An answer that was on its way may only have been too large. */
 static enum crawl_turn give_up_question(struct crawl_talk *t, uint64_t now_ms)
 {
-    if (t->queue.n_page == 0 && !t->complained)
+    if (t->complained)
+        ask_for_less(t, now_ms, "it answers with nothing but notices", SLICE(""));
+    else if (t->queue.n_page == 0)
         fail(t, "it does not answer");
     else if (++t->n_slow >= MAX_SLOW)
         fail(t, "its answers do not end");
     else
-        ask_for_less(t, now_ms, "it refuses to answer", SLICE(""));
+        ask_for_less(t, now_ms, "its answers do not end", SLICE(""));
     if (t->failed)
         return CRAWL_FAIL;
     add_close(t);

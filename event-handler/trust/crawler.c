@@ -316,7 +316,7 @@ static void crawl(struct crawl *c)
         end(c, CRAWL_NO_MEMORY);
     seeds.n = seeds.n < most ? seeds.n : most;
     run_plan(c, &seeds);
-    if (!c->ended &&
+    if (seeds.n > 0 && !c->ended &&
         !crawl_plan_outbox(&outbox, q, &c->authors, &seeds, most - seeds.n, clock_unix()))
         end(c, CRAWL_NO_MEMORY);
     run_plan(c, &outbox);
