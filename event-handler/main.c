@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "access/control.h"
+#include "access/mod_lists_store.h"
+#include "access/relay_key.h"
 #include "api/server.h"
 #include "config.h"
 #include "ingest/ingest.h"
@@ -33,6 +36,7 @@ enum {
 struct event_handler {
     struct config cfg;
     struct access *access;
+    struct relay_key *relay_key;
     struct api *api;
     struct ingest *ingest;
     struct query_pool *queries;
@@ -82,10 +86,31 @@ static bool stop_within(uint32_t ms)
 
 enum schema_state { SCHEMA_READY, SCHEMA_STOPPED, SCHEMA_UNUSABLE };
 
-/* Waits for the database, and brings its schema up to date. */
-static enum schema_state prepare_schema(const struct config *cfg)
+/* What must be known before anything is served: nobody is to see for a moment what is banned. */
+static enum err load_access(struct event_handler *eh, struct db *db)
 {
-    struct db_target target = config_write_target(cfg, "migrate");
+    struct mod_lists *lists;
+    uint64_t version;
+    enum err err = db_ready(db);
+
+    if (!err && !eh->relay_key)
+        err = relay_key_load(db, eh->cfg.relay_secret_key, &eh->relay_key);
+    if (!err)
+        err = mod_lists_load(db, &lists);
+    if (err)
+        return err;
+    access_set_relay(eh->access, eh->relay_key);
+    version = lists->version;
+    if (!access_set_lists(eh->access, lists))
+        return ERR_NOMEM;
+    control_version_set(version);
+    return OK;
+}
+
+/* Waits for the database, and brings its schema up to date. */
+static enum schema_state prepare_schema(struct event_handler *eh)
+{
+    struct db_target target = config_write_target(&eh->cfg, "migrate");
     struct backoff backoff;
     struct db db;
     enum err err;
@@ -93,7 +118,8 @@ static enum schema_state prepare_schema(const struct config *cfg)
 
     backoff_init(&backoff, RETRY_FIRST_MS, RETRY_MOST_MS);
     db_init(&db, &target, NULL);
-    while ((err = migrate(&db)) != OK && err != ERR_CONFIG && !stop)
+    while (((err = migrate(&db)) != OK || (err = load_access(eh, &db)) != OK) &&
+           err != ERR_CONFIG && !stop)
         stop = stop_within(backoff_next(&backoff));
     db_deinit(&db);
     if (err == ERR_CONFIG)
@@ -110,9 +136,8 @@ static struct manage *start_manage(struct event_handler *eh)
 
 static int serve(struct event_handler *eh)
 {
-    eh->access = access_new(&eh->cfg);
-    eh->ingest = eh->access ? ingest_start(&eh->cfg, eh->access) : NULL;
-    eh->queries = eh->ingest ? query_pool_start(&eh->cfg) : NULL;
+    eh->ingest = ingest_start(&eh->cfg, eh->access);
+    eh->queries = eh->ingest ? query_pool_start(&eh->cfg, eh->access) : NULL;
     eh->manage = eh->queries ? start_manage(eh) : NULL;
     if (!eh->manage) {
         log_error("main", "cannot start threads", "");
@@ -146,6 +171,7 @@ static void stop(struct event_handler *eh)
     manage_free(eh->manage);
     api_stop(eh->api);
     access_free(eh->access);
+    relay_key_free(eh->relay_key);
 }
 
 static int run(struct event_handler *eh)
@@ -166,10 +192,11 @@ static int run(struct event_handler *eh)
                                    .metric_interval_ms = eh->cfg.shared.otel_metric_interval_ms,
                                    .with_metrics = true}))
         return EXIT_FAILURE;
-    eh->api = api_start(&eh->cfg);
+    eh->access = access_new(&eh->cfg);
+    eh->api = eh->access ? api_start(&eh->cfg) : NULL;
     if (!eh->api)
         return EXIT_FAILURE;
-    switch (prepare_schema(&eh->cfg)) {
+    switch (prepare_schema(eh)) {
     case SCHEMA_READY:
         status = serve(eh);
         break;

@@ -33,6 +33,8 @@ struct policy_env { /* who sends, and when; borrowed for the call */
 typedef enum verdict policy_rule_fn(const struct event *ev, const struct policy_env *env,
                                     const char **message);
 
+policy_rule_fn rule_banned;     /* what moderators have decided (NIP-86) */
+policy_rule_fn rule_membership; /* NIP-43 */
 policy_rule_fn
     rule_kind; /* kinds that are never published: credentials, unsealed messages, zap requests */
 policy_rule_fn rule_created_at; /* the window of created_at */

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "wire/query_wire.h"
 
+struct access;
 struct config;
 struct query_pool;
 struct query; /* one running query */
@@ -17,7 +18,8 @@ struct query; /* one running query */
  */
 typedef void query_ready_fn(struct query *q, void *ctx);
 
-struct query_pool *query_pool_start(const struct config *cfg);
+/* Both are borrowed. */
+struct query_pool *query_pool_start(const struct config *cfg, struct access *access);
 void query_pool_stop(struct query_pool *pool);
 
 enum query_verb { QUERY_EVENTS, QUERY_COUNT, QUERY_FEED };

@@ -8,6 +8,7 @@
 #include "query/hll.h"
 #include "query/query_page.h"
 
+#include "access/mod_lists.h"
 #include "base/hex.h"
 #include "nostr/canonical.h"
 
@@ -111,6 +112,13 @@ static enum err count_by_walking(struct query_run *run, struct scan_env *env, st
     return err;
 }
 
+/* SQL does not know what moderators hide: until such rows have been moved away each is looked at.
+ */
+static bool is_moving(const struct scan_env *env)
+{
+    return env->lists && env->lists->moving && env->lists->banned.n + env->lists->hidden.n > 0;
+}
+
 enum err query_count_page(struct query_run *run, const struct page_context *ctx, struct buf *out)
 {
     const struct filter *filters = run->request.filters;
@@ -127,7 +135,7 @@ enum err query_count_page(struct query_run *run, const struct page_context *ctx,
         c.sketches = true;
         c.hll.offset = hll_offset(filters[0].tags[0].first);
     }
-    if (plan.sql_is_all && plan.family != FAMILY_NOTHING)
+    if (plan.sql_is_all && plan.family != FAMILY_NOTHING && !is_moving(&env))
         err = count_by_sql(&env, &filters[0], &plan, &c);
     else
         err = count_by_walking(run, &env, &c);

@@ -4,6 +4,7 @@
  */
 #include "query/query_page.h"
 
+#include "access/access.h"
 #include "access/control.h"
 #include "base/clock.h"
 #include "metrics.h"
@@ -82,7 +83,7 @@ static enum err write_rows(struct query_run *run, const struct page_context *ctx
             return OK;
         }
         err = event_of(ctx, rows, row, &body, &event);
-        if (!err && event.len > 0)
+        if (!err && event.len > 0 && !(ctx->view && mod_lists_hide_json(ctx->view->lists, event)))
             err = line(run, seq, event, out);
         PQclear(body);
         if (err)

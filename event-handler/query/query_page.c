@@ -11,9 +11,14 @@
 
 #include <stdlib.h>
 
+#include "access/access.h"
+#include "access/invite.h"
+#include "access/relay_key.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "config.h"
 #include "metrics.h"
+#include "nostr/kind.h"
 #include "store/index_keys.h"
 
 enum {
@@ -140,6 +145,7 @@ enum err query_run_env(struct query_run *run, const struct page_context *ctx, st
 
     *env = (struct scan_env){
         .db = ctx->db,
+        .lists = ctx->view ? ctx->view->lists : NULL,
         .sql = ctx->sql,
         .secret = ctx->secret,
         .arena = &run->arena,
@@ -352,6 +358,25 @@ static bool write_event(void *ctx, int64_t seq, struct slice event)
     return true;
 }
 
+/* NIP-43: invitations are made on demand, for those who ask by name. */
+static void offer_invites(const struct query_run *run, const struct access_view *view, int64_t now,
+                          struct buf *out)
+{
+    struct event invite = {.created_at = now, .kind = KIND_INVITE};
+
+    if (!view || !view->relay || !view->cfg->nip43_enabled)
+        return;
+    invite.pubkey = *relay_key_pubkey(view->relay);
+    for (size_t i = 0; i < run->request.n_filters; i++) {
+        const struct filter *f = &run->request.filters[i];
+
+        if ((f->has & FILTER_KINDS) && filter_match(f, &invite)) {
+            invite_write_event(view, run->request.readers, run->request.n_readers, now, out);
+            return;
+        }
+    }
+}
+
 enum err query_events_page(struct query_run *run, const struct page_context *ctx, struct buf *out,
                            bool *end)
 {
@@ -359,8 +384,10 @@ enum err query_events_page(struct query_run *run, const struct page_context *ctx
     struct scan_env env;
     enum err err = query_run_env(run, ctx, &env);
 
-    if (!err && !run->scans)
+    if (!err && !run->scans) {
+        offer_invites(run, ctx->view, env.now, out);
         err = query_run_make_scans(run, -1);
+    }
     if (!err)
         err = query_run_visit(run, &env, write_event, &writer, end);
     park_all(run);

@@ -7,9 +7,12 @@
 #include "query/query.h"
 #include "query/query_scan.h"
 
+struct access_view;
+
 /* What a worker brings along. */
 struct page_context {
     struct db *db;
+    const struct access_view *view; /* what moderators hide; NULL in tests */
     const struct query_sql *sql;
     const struct siphash_key *secret;
     int64_t count_cap;

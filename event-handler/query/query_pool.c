@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "access/access.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "config.h"
@@ -48,6 +49,7 @@ struct worker {
 
 struct query_pool {
     const struct config *cfg;
+    struct access *access;
     struct query_sql *sql;
     struct db_target read_target, write_target;
     bool has_replica;
@@ -131,9 +133,11 @@ static enum err ready_db(struct db *db, uint64_t *generation, bool *known,
 static enum err run_page(struct worker *w, struct query *q, size_t bytes)
 {
     const struct config *cfg = w->pool->cfg;
+    struct access_view *view = access_acquire(w->pool->access);
     struct db *db = q->on_primary ? &w->primary : &w->db;
     struct siphash_key *secret = q->on_primary ? &w->primary_secret : &w->secret;
     struct page_context ctx = {.db = db,
+                               .view = view,
                                .sql = w->pool->sql,
                                .secret = secret,
                                .count_cap = cfg->count_cap,
@@ -147,6 +151,7 @@ static enum err run_page(struct worker *w, struct query *q, size_t bytes)
     buf_reset(&q->page);
     if (!err)
         err = query_run_page(&q->run, &ctx, &q->page, &q->end);
+    access_release(view);
     if (err && q->pages == 0)
         query_run_rewind(&q->run);
     return err;
@@ -311,7 +316,7 @@ static bool start_worker(struct query_pool *pool, struct worker *w)
     return pthread_create(&w->thread, NULL, worker_main, w) == 0;
 }
 
-struct query_pool *query_pool_start(const struct config *cfg)
+struct query_pool *query_pool_start(const struct config *cfg, struct access *access)
 {
     struct query_pool *pool = calloc(1, sizeof *pool);
     pthread_condattr_t monotonic;
@@ -319,6 +324,7 @@ struct query_pool *query_pool_start(const struct config *cfg)
     if (!pool)
         return NULL;
     pool->cfg = cfg;
+    pool->access = access;
     pool->sql = query_sql_new();
     pool->read_target = config_read_target(cfg, "read");
     pool->write_target = config_write_target(cfg, "read-primary");

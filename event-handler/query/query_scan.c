@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "access/mod_lists.h"
 #include "base/clock.h"
 #include "metrics.h"
 #include "nostr/canonical.h"
@@ -475,6 +476,8 @@ static bool accept(struct scan *s, struct scan_env *env, const struct scan_row *
     int kind = db_get_int4(s->rows, s->row, SCAN_KIND);
 
     if (row->event.len == 0 || !query_plan_check(s->filter, row->at.created_at, kind, row->event))
+        return false;
+    if (env->lists && mod_lists_hide_json(env->lists, row->event))
         return false;
     if (canonical_readable(row->event, kind, env->readers, env->n_readers))
         return true;

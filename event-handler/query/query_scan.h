@@ -8,9 +8,12 @@
 #include "query/query_sql.h"
 #include "wire/query_wire.h"
 
+struct mod_lists;
+
 /* What all scans of one query share. */
 struct scan_env {
     struct db *db;
+    const struct mod_lists *lists; /* what moderators hide; NULL in tests */
     const struct query_sql *sql;
     const struct siphash_key *secret;
     struct arena *arena; /* lives as long as the query */

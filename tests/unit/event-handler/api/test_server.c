@@ -185,7 +185,7 @@ static void start(bool open)
     service.access = access_new(&service.cfg);
     assert_non_null(service.access);
     service.ingest = ingest_start(&service.cfg, service.access);
-    service.queries = query_pool_start(&service.cfg);
+    service.queries = query_pool_start(&service.cfg, service.access);
     assert_non_null(service.queries);
     api_open(service.api,
              &(struct api_parts){service.access, service.ingest, service.queries, NULL});

@@ -1,4 +1,5 @@
 /* The life of a query: pages on demand, bounds, a replica that is behind, and stopping. */
+#include "access/access.h"
 #include "event-handler/test_db.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@ enum { EVENTS = 100, BEHIND = 40, QUEUE = 6 };
 
 static struct config cfg;
 static struct query_pool *pool;
+static struct access *relay_access;
 static char replica_name[80];
 
 /* An event without tags per number; ids and keys do not matter here. */
@@ -83,7 +85,9 @@ static void start(const char *read_database)
     free(cfg.pg_read.database);
     cfg.pg_write.database = strdup(test_db.name);
     cfg.pg_read.database = strdup(read_database);
-    pool = query_pool_start(&cfg);
+    relay_access = access_new(&cfg);
+    assert_non_null(relay_access);
+    pool = query_pool_start(&cfg, relay_access);
     assert_non_null(pool);
 }
 
@@ -92,6 +96,8 @@ static int stop(void **state)
     (void)state;
     if (pool)
         query_pool_stop(pool);
+    access_free(relay_access);
+    relay_access = NULL;
     if (test_db_wanted())
         config_free(&cfg);
     pool = NULL;
