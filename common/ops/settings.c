@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "ops/log.h"
 #include "ops/npub.h"
+#include "ops/settings_file.h"
 
 enum { SECRET_FILE_MAX = 4096, NAME_MAX_BYTES = 96 };
 
@@ -167,11 +168,16 @@ static enum err parse(const struct setting *s, const char *text, void *config)
 
 /* ---- where a value comes from ---- */
 
+/* What SETTINGS_FILE says, while settings are loaded; the environment comes first. */
+static struct settings_file file;
+
 /* Compose files pass unset variables on as empty ones: both mean the default. */
 static const char *get_nonempty(const char *name)
 {
     const char *value = name ? getenv(name) : NULL;
 
+    if (name && (!value || value[0] == '\0'))
+        value = settings_file_find(&file, name);
     return value && value[0] != '\0' ? value : NULL;
 }
 
@@ -250,18 +256,25 @@ static bool has_prefix(struct slice name, const char *const *prefixes)
 
 static bool is_known(struct slice name, const struct setting *table, size_t n)
 {
-    static const struct slice file = {"_FILE", 5};
+    static const struct slice suffix = {"_FILE", 5};
 
     for (size_t i = 0; i < n; i++) {
         struct slice own = slice_str(table[i].name);
 
         if (slice_eq(name, own) || (table[i].alias && slice_eq(name, slice_str(table[i].alias))))
             return true;
-        if (table[i].secret && name.len == own.len + file.len && slice_has_prefix(name, own) &&
-            slice_eq(slice_of(name.ptr + own.len, file.len), file))
+        if (table[i].secret && name.len == own.len + suffix.len && slice_has_prefix(name, own) &&
+            slice_eq(slice_of(name.ptr + own.len, suffix.len), suffix))
             return true;
     }
     return false;
+}
+
+static enum err refuse_name(struct slice name)
+{
+    fprintf(stderr, "config: " SLICE_FMT ": is not a setting; --help lists them all\n",
+            SLICE_ARG(name));
+    return ERR_CONFIG;
 }
 
 static enum err refuse_unknown(const struct setting *table, size_t n, const char *const *prefixes)
@@ -269,17 +282,20 @@ static enum err refuse_unknown(const struct setting *table, size_t n, const char
     for (char **variable = environ; variable && *variable; variable++) {
         struct slice name = slice_of(*variable, strcspn(*variable, "="));
 
-        if (!has_prefix(name, prefixes) || is_known(name, table, n))
-            continue;
-        fprintf(stderr, "config: " SLICE_FMT ": is not a setting; --help lists them all\n",
-                SLICE_ARG(name));
-        return ERR_CONFIG;
+        if (has_prefix(name, prefixes) && !is_known(name, table, n))
+            return refuse_name(name);
+    }
+    for (size_t i = 0; i < file.n; i++) {
+        struct slice name = slice_str(file.line[i].name);
+
+        if (has_prefix(name, prefixes) && !is_known(name, table, n))
+            return refuse_name(name);
     }
     return OK;
 }
 
-enum err settings_load(const struct setting *table, size_t n, const char *const *prefixes,
-                       void *config)
+static enum err load_all(const struct setting *table, size_t n, const char *const *prefixes,
+                         void *config)
 {
     enum err err = refuse_unknown(table, n, prefixes);
 
@@ -288,10 +304,101 @@ enum err settings_load(const struct setting *table, size_t n, const char *const 
     return err;
 }
 
+enum err settings_load(const struct setting *table, size_t n, const char *const *prefixes,
+                       void *config)
+{
+    const char *path = getenv("SETTINGS_FILE");
+    enum err err = ERR_CONFIG;
+
+    if (!path || path[0] == '\0' || settings_file_read(path, &file))
+        err = load_all(table, n, prefixes, config);
+    settings_file_free(&file);
+    return err;
+}
+
+/* ---- changes while the program runs ---- */
+
+static bool is_text(const struct setting *s)
+{
+    return s->type == SETTING_STRING || s->type == SETTING_PUBKEY;
+}
+
+static size_t value_size(const struct setting *s)
+{
+    return s->type == SETTING_BOOL ? sizeof(bool) : sizeof(int64_t);
+}
+
+static bool is_same(const struct setting *s, void *a, void *b)
+{
+    if (is_text(s))
+        return strcmp(*(char **)field_of(s, a), *(char **)field_of(s, b)) == 0;
+    return memcmp(field_of(s, a), field_of(s, b), value_size(s)) == 0;
+}
+
+static const char *show_value(const struct setting *s, void *config, char *out, size_t room)
+{
+    char choices[128];
+    const char *choice;
+
+    if (s->secret)
+        return "(secret)";
+    switch (s->type) {
+    case SETTING_STRING:
+    case SETTING_PUBKEY:
+        choice = *(char **)field_of(s, config);
+        return log_quote(choice, strlen(choice), out, room);
+    case SETTING_BOOL:
+        return *(bool *)field_of(s, config) ? "True" : "False";
+    case SETTING_INT:
+        snprintf(out, room, "%lld", (long long)*(int64_t *)field_of(s, config));
+        return out;
+    case SETTING_ENUM:
+        break;
+    }
+    snprintf(choices, sizeof choices, "%s", s->choices);
+    choice = strtok(choices, "|");
+    for (int64_t i = *(int64_t *)field_of(s, config); i > 0 && choice; i--)
+        choice = strtok(NULL, "|");
+    snprintf(out, room, "%s", choice ? choice : "");
+    return out;
+}
+
+static void swap_value(const struct setting *s, void *a, void *b)
+{
+    size_t size = is_text(s) ? sizeof(char *) : value_size(s);
+    char kept[sizeof(int64_t)];
+
+    memcpy(kept, field_of(s, a), size);
+    memcpy(field_of(s, a), field_of(s, b), size);
+    memcpy(field_of(s, b), kept, size);
+}
+
+size_t settings_adopt(const struct setting *table, size_t n, void *config, void *fresh)
+{
+    size_t adopted = 0, left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct setting *s = &table[i];
+        char old[160], new[160];
+
+        if (is_same(s, config, fresh))
+            continue;
+        log_info("settings", s->reload ? "changed" : "differs: needs a restart",
+                 "name=%s old=%s new=%s", s->name, show_value(s, config, old, sizeof old),
+                 show_value(s, fresh, new, sizeof new));
+        if (s->reload)
+            swap_value(s, config, fresh);
+        adopted += s->reload;
+        left += !s->reload;
+    }
+    log_info("settings", "read again", "changed=%zu need_restart=%zu", adopted, left);
+    return adopted;
+}
+
 void settings_free(const struct setting *table, size_t n, void *config)
 {
     for (size_t i = 0; i < n; i++) {
-        if (table[i].type == SETTING_STRING || table[i].type == SETTING_PUBKEY) {
+        if (is_text(&table[i])) {
             char **field = field_of(&table[i], config);
 
             free(*field);
@@ -336,6 +443,8 @@ static void add_facts(struct buf *out, const struct setting *s, const char *quot
         buf_printf(out, " One of %s.", list_choices(s, choices, sizeof(choices)));
     if (s->alias)
         buf_printf(out, " %s%s%s is read when this is unset.", quote, s->alias, quote);
+    if (s->reload)
+        buf_add_str(out, " Taken over on SIGHUP.");
     if (s->secret)
         buf_printf(out, " A secret: %s%s_FILE%s may name a file that holds it.", quote, s->name,
                    quote);
@@ -358,7 +467,8 @@ static void help_setting(struct buf *out, const struct setting *s)
 
 void settings_help(const struct setting *table, size_t n, struct buf *out)
 {
-    buf_add_str(out, "Settings are environment variables. NAME (default): meaning.\n");
+    buf_add_str(out, "Settings are environment variables, or lines NAME=value of SETTINGS_FILE. "
+                     "NAME (default): meaning.\n");
     for_each_group(table, n, out, help_heading, help_setting);
 }
 

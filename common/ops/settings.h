@@ -1,9 +1,9 @@
 #ifndef COMMON_OPS_SETTINGS_H
 #define COMMON_OPS_SETTINGS_H
 /*
- * Settings from the environment, described by one table per service: it feeds the parser, --help
- * and docs/CONFIG.md. A bad value, or an unknown name with one of the service's prefixes, stops the
- * boot with one line on stderr that names it.
+ * Settings from the environment, or from the file that SETTINGS_FILE names, described by one table
+ * per service: it feeds the parser, --help and docs/CONFIG.md. A bad value, or an unknown name with
+ * one of the service's prefixes, stops the boot with one line on stderr that names it.
  */
 #include "base/buf.h"
 
@@ -24,6 +24,7 @@ struct setting {
     int64_t min, max;    /* SETTING_INT */
     const char *choices; /* SETTING_ENUM: "error|warn|info|debug" */
     bool secret;         /* also read from the file named by NAME_FILE; never printed */
+    bool reload;         /* a running program takes a new value over (SIGHUP) */
     /* SETTING_STRING, or NULL: false after saying in error which part of value is wrong. */
     bool (*check)(const char *value, struct buf *error);
     const char *group; /* heading in --help and CONFIG.md */
@@ -39,6 +40,13 @@ struct setting {
 NODISCARD enum err settings_load(const struct setting *table, size_t n, const char *const *prefixes,
                                  void *config);
 void settings_free(const struct setting *table, size_t n, void *config);
+
+/*
+ * After SIGHUP: fresh holds the settings as they are now. Tells each difference in the log, moves
+ * the values of those marked `reload` to config, and says of the others that they need a restart.
+ * Both are then freed as usual. Returns how many were taken over. The thread that owns config.
+ */
+size_t settings_adopt(const struct setting *table, size_t n, void *config, void *fresh);
 /* The list for --help. */
 void settings_help(const struct setting *table, size_t n, struct buf *out);
 /* The same as Markdown tables, a section per group, for docs/CONFIG.md. */

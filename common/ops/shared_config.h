@@ -17,8 +17,9 @@
 enum auth_mode { AUTH_PRIVATE, AUTH_WRITES, AUTH_ALL, AUTH_OFF };
 
 struct shared_config {
-    char *log_levels;   /* ops/log.h */
-    int64_t log_format; /* enum log_format */
+    char *settings_file; /* read by settings_load() itself */
+    char *log_levels;    /* ops/log.h */
+    int64_t log_format;  /* enum log_format */
     char *redis_host;
     int64_t redis_port;
     char *redis_password;
@@ -49,8 +50,12 @@ struct shared_config {
 #define SHARED_SETTING(base, field) ((base) + offsetof(struct shared_config, field))
 /* clang-format off */
 #define SHARED_SETTINGS(base)                                                                     \
+    {.name = "SETTINGS_FILE", .type = SETTING_STRING,                                             \
+     .offset = SHARED_SETTING(base, settings_file), .def = "", .group = "General",                \
+     .help = "A file of further settings, one NAME=value per line. What the environment sets "    \
+             "comes first. It is read again on SIGHUP."},                                         \
     {.name = "LOG_LEVEL", .type = SETTING_STRING, .offset = SHARED_SETTING(base, log_levels),     \
-     .def = "info", .check = log_levels_check, .group = "General",                                \
+     .def = "info", .reload = true, .check = log_levels_check, .group = "General",                                \
      .help = "Least severe lines that are written: error, warn, info or debug. Single modules "   \
              "(mod= in the lines) may differ: info,conn=debug."},                                 \
     {.name = "LOG_FORMAT", .type = SETTING_ENUM, .offset = SHARED_SETTING(base, log_format),      \

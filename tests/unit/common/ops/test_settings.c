@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "capture.h"
 #include "ops/settings.h"
@@ -23,11 +25,12 @@ struct config {
 /* clang-format off */
 static const struct setting table[] = {
     {.name = "T_HOST", .alias = "OLD_HOST", .type = SETTING_STRING,
-     .offset = offsetof(struct config, host), .def = "localhost", .group = "Net", .help = "Where."},
+     .offset = offsetof(struct config, host), .def = "localhost", .reload = true, .group = "Net",
+     .help = "Where."},
     {.name = "T_LEVEL", .type = SETTING_ENUM, .offset = offsetof(struct config, level),
      .def = "info", .choices = "error|warn|info", .group = "Other", .help = "How much | how."},
     {.name = "T_PORT", .type = SETTING_INT, .offset = offsetof(struct config, port), .def = "8008",
-     .min = 1, .max = 65535, .group = "Net", .help = "Its port."},
+     .min = 1, .max = 65535, .reload = true, .group = "Net", .help = "Its port."},
     {.name = "T_ENABLED", .type = SETTING_BOOL, .offset = offsetof(struct config, enabled),
      .def = "True", .group = "Other", .help = "Whether."},
     {.name = "T_ADMIN", .type = SETTING_PUBKEY, .offset = offsetof(struct config, admin),
@@ -258,22 +261,128 @@ static void test_help_and_markdown(void **state)
     buf_add_char(&out, '\0');
     assert_non_null(strstr(out.ptr,
                            "\nNet\n  T_HOST (localhost)\n      Where. OLD_HOST is read when "
-                           "this is unset.\n  T_PORT (8008)\n      Its port. From 1 to "
-                           "65535.\n  T_PASSWORD\n"));
+                           "this is unset. Taken over on SIGHUP.\n  T_PORT (8008)\n      Its "
+                           "port. From 1 to 65535. Taken over on SIGHUP.\n  T_PASSWORD\n"));
     buf_reset(&out);
     settings_markdown(table, ARRAY_LEN(table), &out);
     buf_add_char(&out, '\0');
     assert_string_equal(
-        out.ptr, "\n### Net\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
-                 "| `T_HOST` | `localhost` | Where. `OLD_HOST` is read when this is unset. |\n"
-                 "| `T_PORT` | `8008` | Its port. From 1 to 65535. |\n"
-                 "| `T_PASSWORD` | | Its password. A secret: `T_PASSWORD_FILE` may name a file "
-                 "that holds it. |\n"
-                 "\n### Other\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
-                 "| `T_LEVEL` | `info` | How much \\| how. One of error, warn, info. |\n"
-                 "| `T_ENABLED` | `True` | Whether. True or False. |\n"
-                 "| `T_ADMIN` | | Who. |\n");
+        out.ptr,
+        "\n### Net\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
+        "| `T_HOST` | `localhost` | Where. `OLD_HOST` is read when this is unset. Taken over "
+        "on SIGHUP. |\n"
+        "| `T_PORT` | `8008` | Its port. From 1 to 65535. Taken over on SIGHUP. |\n"
+        "| `T_PASSWORD` | | Its password. A secret: `T_PASSWORD_FILE` may name a file "
+        "that holds it. |\n"
+        "\n### Other\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
+        "| `T_LEVEL` | `info` | How much \\| how. One of error, warn, info. |\n"
+        "| `T_ENABLED` | `True` | Whether. True or False. |\n"
+        "| `T_ADMIN` | | Who. |\n");
     buf_deinit(&out);
+}
+
+/* ---- SETTINGS_FILE ---- */
+
+static char settings_path[] = "/tmp/tandem-settings-XXXXXX";
+
+static void write_settings(const char *text)
+{
+    FILE *f;
+
+    if (strstr(settings_path, "XXXXXX"))
+        close(mkstemp(settings_path));
+    f = fopen(settings_path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    setenv("SETTINGS_FILE", settings_path, 1);
+}
+
+static int remove_settings(void **state)
+{
+    (void)state;
+    unlink(settings_path);
+    unsetenv("SETTINGS_FILE");
+    return clear_environment(NULL);
+}
+
+static void test_file(void **state)
+{
+    struct config cfg;
+    const char *printed;
+
+    (void)state;
+    write_settings("# a comment\n\n T_HOST = \"from file\" \nT_PORT=1\nT_PORT=7\r\nOTHER_NAME=x\n"
+                   "T_LEVEL='warn'");
+    assert_int_equal(load(&cfg, "T_HOST", "from environment", &printed), OK);
+    assert_string_equal(cfg.host, "from environment");
+    assert_int_equal(cfg.port, 7);
+    assert_int_equal(cfg.level, 1);
+    unload(&cfg);
+    assert_int_equal(load(&cfg, NULL, NULL, &printed), OK);
+    assert_string_equal(cfg.host, "from file");
+    unload(&cfg);
+}
+
+static void test_bad_files(void **state)
+{
+    static const struct {
+        const char *text, *printed;
+    } rows[] = {
+        {"T_HOST=a\nnonsense\n", "line 2 is not NAME=value\n"},
+        {"t host=a\n", "line 1 does not begin with the name of a setting\n"},
+        {"T_PROT=1\n", "config: T_PROT: is not a setting; --help lists them all\n"},
+        {"T_PORT=x\n", "config: T_PORT: must be a number from 1 to 65535 (got \"x\")\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config cfg;
+        const char *printed;
+
+        write_settings(rows[i].text);
+        assert_int_equal(load(&cfg, NULL, NULL, &printed), ERR_CONFIG);
+        if (!strstr(printed, rows[i].printed))
+            fail_msg("%s: %s", rows[i].text, printed);
+        settings_free(table, ARRAY_LEN(table), &cfg);
+    }
+    setenv("SETTINGS_FILE", "/nowhere/at/all", 1);
+    {
+        struct config cfg;
+        const char *printed;
+
+        assert_int_equal(load(&cfg, NULL, NULL, &printed), ERR_CONFIG);
+        assert_non_null(strstr(printed, "cannot open /nowhere/at/all"));
+    }
+}
+
+static void test_adopt(void **state)
+{
+    struct config cfg, fresh;
+    const char *printed;
+
+    (void)state;
+    write_settings("T_PORT=1\nT_PASSWORD=one\nT_LEVEL=warn\n");
+    assert_int_equal(load(&cfg, NULL, NULL, &printed), OK);
+    write_settings("T_HOST=elsewhere\nT_PORT=2\nT_PASSWORD=two\nT_ENABLED=no\n");
+    assert_int_equal(load(&fresh, NULL, NULL, &printed), OK);
+    capture_begin(&captured);
+    assert_int_equal(settings_adopt(table, ARRAY_LEN(table), &cfg, &fresh), 2);
+    printed = capture_end(&captured);
+    assert_string_equal(cfg.host, "elsewhere");
+    assert_int_equal(cfg.port, 2);
+    assert_string_equal(cfg.password, "one");
+    assert_true(cfg.enabled);
+    assert_non_null(
+        strstr(printed, "msg=\"changed\" name=T_HOST old=\"localhost\" new=\"elsewhere\""));
+    assert_non_null(strstr(printed, "msg=\"changed\" name=T_PORT old=1 new=2"));
+    assert_non_null(strstr(printed, "needs a restart\" name=T_PASSWORD old=(secret) new=(secret)"));
+    assert_non_null(strstr(printed, "needs a restart\" name=T_LEVEL old=warn new=info"));
+    assert_non_null(strstr(printed, "name=T_ENABLED old=True new=False"));
+    assert_non_null(strstr(printed, "changed=2 need_restart=3"));
+    assert_null(strstr(printed, "two"));
+    unload(&cfg);
+    settings_free(table, ARRAY_LEN(table), &fresh);
 }
 
 int main(void)
@@ -287,6 +396,9 @@ int main(void)
         cmocka_unit_test_setup(test_secret_from_a_file, clear_environment),
         cmocka_unit_test_setup(test_a_secrets_file_is_short_text, clear_environment),
         cmocka_unit_test_setup(test_help_and_markdown, clear_environment),
+        cmocka_unit_test_teardown(test_file, remove_settings),
+        cmocka_unit_test_teardown(test_bad_files, remove_settings),
+        cmocka_unit_test_teardown(test_adopt, remove_settings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
