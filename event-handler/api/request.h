@@ -84,7 +84,8 @@ void request_wait(struct request *req, request_fn *resume);
 void request_wake(struct request *req); /* any thread, once per request_wait() */
 
 /* Handlers. api_ingest.c, api_query.c, api_health.c */
-request_fn api_manage; /* api_manage.c */
+request_fn api_manage;              /* api_manage.c */
+request_fn api_control, api_access; /* api_control.c */
 request_fn api_events, api_query, api_count, api_feed, api_healthz, api_readyz, api_metrics;
 
 #endif

@@ -10,6 +10,8 @@ static const struct route routes[] = {
     {"POST", "/v1/count", api_count, QUERY_CAP, true},
     {"GET", "/v1/feed", api_feed, 0, true},
     {"POST", "/v1/manage", api_manage, MANAGE_CAP, true},
+    {"GET", "/v1/control", api_control, 0, true},
+    {"GET", "/v1/access", api_access, 0, true},
     {"GET", "/healthz", api_healthz, 0, false},
     {"GET", "/readyz", api_readyz, 0, false},
     {"GET", "/metrics", api_metrics, 0, false},

@@ -27,6 +27,7 @@ enum {
 enum item_route {
     ROUTE_DECIDED,   /* refused: verdict and message are set */
     ROUTE_STORE,     /* goes to the writer */
+    ROUTE_REQUEST,   /* a request to join or leave (NIP-43): goes to management */
     ROUTE_BROADCAST, /* ephemeral: goes to the publisher only */
 };
 

@@ -95,6 +95,10 @@ static void check_item(struct checker *c, struct ingest_item *item, struct arena
         !make_canonical(c, item, arena) || !verify(c, item) ||
         !pass_policy(c, POLICY_AFTER_SIGNATURE, item, arena))
         return;
+    if (item->ev.kind == KIND_JOIN || item->ev.kind == KIND_LEAVE) {
+        item->route = ROUTE_REQUEST; /* never broadcast: a claim is a secret */
+        return;
+    }
     if (kind_class(item->ev.kind) == KIND_EPHEMERAL) {
         item->route = ROUTE_BROADCAST;
         return;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "access/control.h"
 #include "base/clock.h"
 #include "base/hex.h"
@@ -22,6 +23,7 @@
 #include "ingest/maintenance.h"
 #include "ingest/pipeline.h"
 #include "metrics.h"
+#include "nostr/kind.h"
 #include "ops/log.h"
 #include "publish/publisher.h"
 #include "store/event_writer.h"
@@ -38,6 +40,7 @@ enum {
 struct ingest {
     const struct config *cfg;
     struct access *access;
+    struct ingest_hooks hooks;
     struct pipeline pipeline;
     struct verified verified;
     struct publisher *publisher;
@@ -104,6 +107,16 @@ static void decide(struct ingest *in, struct ingest_item *item, enum verdict v, 
     item->verdict = v;
     item->message = message;
     settle(in, item->batch, 1);
+}
+
+void ingest_set_hooks(struct ingest *in, const struct ingest_hooks *hooks)
+{
+    in->hooks = *hooks;
+}
+
+void ingest_decide(struct ingest_item *item, enum verdict v, const char *message)
+{
+    decide(item->batch->owner, item, v, message);
 }
 
 static void raise_head(struct ingest *in, uint64_t seq)
@@ -173,6 +186,19 @@ static size_t count_refused(const struct chunk *c)
     return n;
 }
 
+/* Passes on what is neither stored nor broadcast. */
+static void pass_requests(struct ingest *in, struct chunk *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->item[i].route != ROUTE_REQUEST)
+            continue;
+        if (in->hooks.on_request)
+            in->hooks.on_request(&c->item[i], in->hooks.ctx);
+        else
+            decide(in, &c->item[i], VERDICT_BLOCKED, "this relay has no members to join");
+    }
+}
+
 static void release(struct ingest *in, struct chunk *checked)
 {
     struct list released, *link;
@@ -185,6 +211,7 @@ static void release(struct ingest *in, struct chunk *checked)
     while ((link = list_pop(&released))) {
         struct chunk *c = container_of(link, struct chunk, link);
 
+        pass_requests(in, c);
         settle(in, c->batch,
                count_refused(c) + 1); /* and the chunk itself, which has left the pipeline */
     }
@@ -213,18 +240,29 @@ static void on_committed(struct new_event *const *ne, size_t n, uint64_t prev, u
                          void *ctx)
 {
     struct ingest *in = ctx;
+    struct access_view *view;
     struct buf record;
 
     raise_head(in, seq);
     if (seq == prev)
         return;
+    view = access_acquire(in->access); /* they may have been banned since they were checked */
     buf_init(&record, RECORD_BYTES);
     control_head_write(&record, prev, seq);
     for (size_t i = 0; i < n; i++) {
-        if (ne[i]->insert)
+        if (ne[i]->insert && !mod_lists_hide(view->lists, ne[i]->ev->id.b, ne[i]->ev->pubkey.b))
             live_line_write(&record, ne[i]->seq, ne[i]->json);
     }
+    access_release(view);
     publisher_push(in->publisher, &record, NULL, NULL);
+}
+
+static void tell_hook(struct ingest *in, const struct new_event *ne)
+{
+    bool wanted = ne->ev->kind == KIND_REPORT || ne->ev->kind == KIND_VANISH;
+
+    if (wanted && in->hooks.on_stored && !ne->deferred && ne->verdict == VERDICT_ACCEPTED)
+        in->hooks.on_stored(ne->ev, in->hooks.ctx);
 }
 
 static void hand_out(struct ingest *in, struct ingest_item *item)
@@ -257,8 +295,10 @@ static void write_items(struct ingest *in, struct ingest_item **items, struct ne
     metric_observe(M_WRITE_SECONDS, 0, clock_mono_us() - start);
     metric_add(M_WRITE_EVENTS, 0, (int64_t)n);
     observe_commit(items, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        tell_hook(in, list[i]);
         hand_out(in, items[i]);
+    }
 }
 
 static void refuse_items(struct ingest *in, struct ingest_item **items, size_t n)

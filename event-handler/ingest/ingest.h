@@ -7,11 +7,14 @@
  */
 #include "base/arena.h"
 #include "base/buf.h"
+#include "nostr/verdict.h"
 
 struct access;
 struct config;
 struct ingest;       /* the running pipeline */
 struct ingest_batch; /* one request on its way */
+struct ingest_item;  /* one event of it (batch.h) */
+struct event;
 
 /* Runs on a worker or the writer thread, exactly once per submitted batch; must only hand over
  * (e.g. resume an HTTP connection). response holds the verdict lines (wire/ingest_wire.h) and is
@@ -33,6 +36,20 @@ NODISCARD enum err ingest_submit(struct ingest *in, struct buf *body, ingest_don
 int ingest_batch_status(const struct ingest_batch *b);
 struct slice ingest_batch_response(const struct ingest_batch *b);
 void ingest_batch_free(struct ingest_batch *b);
+
+/* What else is done with some events. Both run on a checking or the writer's thread and must only
+ * hand over. */
+struct ingest_hooks {
+    /* Kinds 1984 and 62, when they were stored. */
+    void (*on_stored)(const struct event *ev, void *ctx);
+    /* NIP-43: kinds 28934 and 28936, genuine and within policy; answered by ingest_decide(). */
+    void (*on_request)(struct ingest_item *item, void *ctx);
+    void *ctx;
+};
+/* Before the first batch. */
+void ingest_set_hooks(struct ingest *in, const struct ingest_hooks *hooks);
+/* Any thread; message is static. The item may be gone afterwards. */
+void ingest_decide(struct ingest_item *item, enum verdict v, const char *message);
 
 struct ingest_health {
     bool database_ok;  /* the writer's connection is usable */
