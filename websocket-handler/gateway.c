@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "conn/conns.h"
+#include "live/fanout.h"
 #include "live/live.h"
 #include "ops/log.h"
 #include "session/session.h"
@@ -38,15 +39,42 @@ static enum health probe_live(const struct gateway *g, const char **reason)
     return *reason ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
+static enum health probe_control(const struct gateway *g, const char **reason)
+{
+    return control_ready(g->control, reason) ? HEALTH_OK : HEALTH_DOWN;
+}
+
 static const struct health_check checks[] = {
     {"process", probe_process},
     {"upstream", probe_event_handler},
     {"live", probe_live},
+    {"control", probe_control},
 };
 
 static struct slice look_at_handler_metrics(const struct gateway *g)
 {
     return handler_metrics_look(g->upstream->metrics);
+}
+
+/* ---- moderation ---- */
+
+static void on_control_heard(struct live_watch *watch, uint64_t version)
+{
+    control_heard(container_of(watch, struct gateway, live_watch)->control, version);
+}
+
+static void on_restarted(struct live_watch *watch)
+{
+    control_restarted(container_of(watch, struct gateway, live_watch)->control);
+}
+
+static void on_control_changed(struct control_watch *watch, const struct control_state *state)
+{
+    struct gateway *g = container_of(watch, struct gateway, control_watch);
+
+    site_set_control(&g->site, state);
+    fanout_set_control(live_fanout(g->live), state);
+    session_set_control(state);
 }
 
 /* ---- draining ---- */
@@ -152,10 +180,15 @@ enum err gateway_start(struct gateway *g, const struct config *cfg, int public_f
     g->upstream = upstream_start(&g->loop, cfg);
     if (!g->upstream)
         return ERR_NOMEM;
-    g->live = live_start(&g->loop, cfg, g->upstream->client);
+    g->live_watch = (struct live_watch){.control = on_control_heard, .restarted = on_restarted};
+    g->live = live_start(&g->loop, cfg, g->upstream->client, &g->live_watch);
     if (!g->live)
         return ERR_NOMEM;
     g->site.handler_metrics = look_at_handler_metrics;
+    g->control_watch.changed = on_control_changed;
+    g->control = control_start(&g->loop, g->upstream->client, &g->control_watch);
+    if (!g->control)
+        return ERR_NOMEM;
     session_setup(&(struct session_env){.cfg = cfg, .upstream = g->upstream, .live = g->live});
     err = listen_on(&g->public, g, public_fd, HTTP_PUBLIC);
     if (!err && metrics_fd >= 0)
@@ -176,6 +209,7 @@ void gateway_stop(struct gateway *g)
     listener_close(&g->metrics);
     conns_close();
     live_stop(g->live);
+    control_stop(g->control);
     upstream_stop(g->upstream);
     session_teardown();
     uv_close((uv_handle_t *)&g->on_term, NULL);

@@ -19,9 +19,10 @@
 
 #include "conn/listener.h"
 #include "conn/plain_http.h"
+#include "control/control.h"
+#include "live/live.h"
 
 struct config;
-struct live;
 struct upstream;
 
 enum gateway_phase { GATEWAY_SERVING, GATEWAY_SETTLING, GATEWAY_CLOSING, GATEWAY_LEAVING };
@@ -32,6 +33,9 @@ struct gateway {
     struct site site;
     struct upstream *upstream;
     struct live *live;
+    struct live_watch live_watch;
+    struct control *control;
+    struct control_watch control_watch;
     struct listener public, metrics;
     uv_signal_t on_term, on_int;
     uv_timer_t drain_clock;

@@ -2,8 +2,8 @@
 
 static const char *const close_reasons[] = {"peer",     "shutdown", "slow",    "timeout",
                                             "protocol", "bad_utf8", "too_big", "policy",
-                                            "internal", NULL};
-static const char *const refusals[] = {"full", "files", NULL};
+                                            "blocked",  "internal", NULL};
+static const char *const refusals[] = {"full", "files", "blocked", NULL};
 static const char *const status_classes[] = {"1xx", "2xx", "4xx", "5xx", NULL};
 
 static const char *const verbs[] = {"EVENT", "REQ",     "CLOSE",     "AUTH",
@@ -24,7 +24,8 @@ static const struct metric_def defs[] = {
                               "WebSocket clients that went, by reason.", "reason", close_reasons},
     [M_CONNECTIONS_REFUSED] =
         {"tandem_ws_connections_refused_total", METRIC_COUNTER,
-         "Connections refused: too many clients, or too few file descriptors.", "reason", refusals},
+         "Connections refused: too many clients, too few file descriptors, or a blocked address.",
+         "reason", refusals},
     [M_HTTP_REQUESTS] = {"tandem_ws_http_requests_total", METRIC_COUNTER,
                          "HTTP requests and upgrades answered, by class of status.", "status",
                          status_classes},
@@ -124,6 +125,8 @@ static const struct metric_def defs[] = {
                      "Live records that wait for the one before them.", NULL, NULL},
     [M_FEED_POLLING] = {"tandem_ws_feed_polling", METRIC_GAUGE,
                         "Workers that fetch the feed because Redis is away or silent.", NULL, NULL},
+    [M_CONTROL_FETCHES] = {"tandem_ws_control_fetches_total", METRIC_COUNTER,
+                           "Fetches of the moderation state.", "result", fetch_results},
     [M_REDIS_CONNECTED] = {"tandem_ws_redis_connected", METRIC_GAUGE,
                            "Workers subscribed to Redis.", NULL, NULL},
     [M_REDIS_CONNECTS] = {"tandem_ws_redis_connects_total", METRIC_COUNTER,

@@ -60,6 +60,7 @@ enum metric {
     M_FEED_FETCHES, /* by enum fetch_metric */
     M_FEED_HELD,
     M_FEED_POLLING,
+    M_CONTROL_FETCHES, /* by enum fetch_metric */
     M_REDIS_CONNECTED,
     M_REDIS_CONNECTS,
     /* supervisor */
@@ -67,7 +68,7 @@ enum metric {
     METRIC_COUNT
 };
 
-enum refused_metric { REFUSED_FULL, REFUSED_FILES };
+enum refused_metric { REFUSED_FULL, REFUSED_FILES, REFUSED_BLOCKED };
 enum http_metric_status { HTTP_METRIC_1XX, HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };
 
 enum message_metric {

@@ -344,6 +344,7 @@ static const struct {
     [CONN_CLOSE_BAD_UTF8] = {1007, "not UTF-8"},
     [CONN_CLOSE_TOO_BIG] = {1009, "message too big"},
     [CONN_CLOSE_POLICY] = {1008, "too many violations"},
+    [CONN_CLOSE_BLOCKED] = {1008, "blocked"},
     [CONN_CLOSE_INTERNAL] = {1011, "out of memory"},
 };
 

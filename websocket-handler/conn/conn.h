@@ -45,6 +45,8 @@ struct conn_handle conn_handle_of(const struct conn *c);
 /* The connection, or NULL when it has gone or is closing. */
 struct conn *conn_lookup(struct conn_handle h);
 struct session *conn_session(struct conn *c);
+/* Calls fn for each client that is not closing; fn may close it. */
+void conn_each(void (*fn)(struct conn *c));
 
 /*
  * Queue one text message made of two parts, copied: head then tail (tail may be empty). Written at
@@ -74,6 +76,7 @@ enum conn_close_reason {
     CONN_CLOSE_BAD_UTF8, /* 1007 */
     CONN_CLOSE_TOO_BIG,  /* 1009 */
     CONN_CLOSE_POLICY,   /* 1008: too many violations */
+    CONN_CLOSE_BLOCKED,  /* 1008: the moderators want none of it */
     CONN_CLOSE_INTERNAL, /* 1011: out of memory and the like */
 };
 

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "conn/conn_internal.h"
 #include "conn/handshake.h"
+#include "control/control_state.h"
 #include "metrics.h"
 
 static void count_status(int status)
@@ -103,11 +104,22 @@ static void upgrade(struct conn *c, const struct http_head *head,
         conn_close(c, CONN_CLOSE_INTERNAL);
 }
 
+static bool is_blocked(const struct conn *c)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct ip ip;
+
+    return ip_parse(peer_address(c->fd, text), &ip) && control_blocks(conns.site->control, &ip);
+}
+
 static void upgrade_if_there_is_room(struct conn *c, const struct http_head *head,
                                      const char accept[HANDSHAKE_ACCEPT_LEN])
 {
     if (conns.draining) {
         refuse(c, 503, "This relay is about to restart. Please try again in a moment.");
+    } else if (is_blocked(c)) {
+        metric_add(M_CONNECTIONS_REFUSED, REFUSED_BLOCKED, 1);
+        refuse(c, 403, "blocked: your address is blocked on this relay");
     } else if (conns.n_clients >= conns.max_clients) {
         metric_add(M_CONNECTIONS_REFUSED, REFUSED_FULL, 1);
         refuse(c, 503, "This relay has as many clients as it can serve. Please try again later.");

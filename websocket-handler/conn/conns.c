@@ -167,6 +167,16 @@ void conns_close_some(size_t n)
     }
 }
 
+void conn_each(void (*fn)(struct conn *c))
+{
+    for (uint32_t i = 0; i < conns.table.n_slots; i++) {
+        struct conn *c = conns.table.slots[i].conn;
+
+        if (c && c->state == CONN_OPEN)
+            fn(c);
+    }
+}
+
 size_t conns_clients(void)
 {
     return conns.n_clients;

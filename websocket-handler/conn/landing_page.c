@@ -3,6 +3,7 @@
 #include "config.h"
 #include "conn/nip11.h"
 #include "conn/pages.h"
+#include "control/control_state.h"
 
 #ifndef TANDEM_VERSION
 #define TANDEM_VERSION "0.0.0"
@@ -82,7 +83,7 @@ static void fill_operator(struct buf *out, const struct config *cfg, const struc
 static void fill_nips(struct buf *out, const struct config *cfg, const struct http_head *head)
 {
     int nips[NIP11_MAX_NIPS];
-    size_t n = nip11_supported(cfg, nips);
+    size_t n = nip11_supported(cfg, &control_nothing, nips);
 
     (void)head;
     for (size_t i = 0; i < n; i++)

@@ -4,6 +4,7 @@
 #include "conn/landing_page.h"
 #include "conn/nip11.h"
 #include "conn/pages.h"
+#include "control/control_state.h"
 #include "metrics.h"
 
 /* NIP-11 asks for CORS on its answers; a browser shows an error's sentence to a script only when
@@ -22,6 +23,7 @@ static const struct status_text statuses[] = {
     {200, "OK", ""},
     {204, "No Content", "Access-Control-Max-Age: 86400\r\n"},
     {400, "Bad Request", ""},
+    {403, "Forbidden", ""},
     {404, "Not Found", ""},
     {405, "Method Not Allowed", "Allow: GET, HEAD, OPTIONS\r\n"},
     {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
@@ -190,8 +192,23 @@ enum err site_init(struct site *site, const struct config *cfg, const struct gat
 {
     *site = (struct site){.cfg = cfg, .gateway = gateway, .checks = checks, .n_checks = n_checks};
     buf_init(&site->nip11, HTTP_ANSWER_MAX_BYTES);
-    nip11_write(&site->nip11, cfg);
-    return site->nip11.failed ? ERR_NOMEM : OK;
+    site_set_control(site, &control_nothing);
+    return site->nip11.len == 0 ? ERR_NOMEM : OK;
+}
+
+void site_set_control(struct site *site, const struct control_state *control)
+{
+    struct buf document;
+
+    site->control = control;
+    buf_init(&document, HTTP_ANSWER_MAX_BYTES);
+    nip11_write(&document, site->cfg, control);
+    if (document.failed) {
+        buf_deinit(&document);
+        return;
+    }
+    buf_deinit(&site->nip11);
+    site->nip11 = document;
 }
 
 void site_deinit(struct site *site)

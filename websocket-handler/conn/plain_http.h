@@ -9,6 +9,7 @@
 #include "conn/http_head.h"
 
 struct config;
+struct control_state;
 struct gateway;
 
 /* /metrics is served on a port of its own, which the public must not reach. */
@@ -28,7 +29,8 @@ struct health_check {
 
 struct site {
     const struct config *cfg;
-    struct buf nip11; /* the document, written once */
+    const struct control_state *control; /* never NULL */
+    struct buf nip11;                    /* the document */
     const struct gateway *gateway;
     const struct health_check *checks;
     size_t n_checks;
@@ -44,6 +46,9 @@ NODISCARD enum err site_init(struct site *site, const struct config *cfg,
                              const struct gateway *gateway, const struct health_check *checks,
                              size_t n_checks);
 void site_deinit(struct site *site);
+/* From now on the site shows what the admins have changed, and blocked addresses do not become
+ * clients. Borrowed until the next call. Without memory the NIP-11 document stays as it was. */
+void site_set_control(struct site *site, const struct control_state *control);
 
 /* Appends the whole answer to a well-formed request; returns its status. */
 int plain_http_answer(const struct site *site, enum http_port port, const struct http_head *head,

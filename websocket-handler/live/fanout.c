@@ -29,6 +29,7 @@ struct fanout *fanout_new(size_t ring_entries, size_t ring_bytes)
     ring_init(&f->ring, ring_entries, ring_bytes);
     list_init(&f->reading);
     arena_init(&f->arena, 64 * MIB);
+    f->control = &control_nothing;
     f->hash_key = siphash_random_key();
     return f;
 }
@@ -133,7 +134,7 @@ void fanout_event(struct fanout *f, uint64_t seq, struct slice json)
     if (size.active == 0 && list_empty(&f->reading))
         return;
     if (!parse(f, json, &e.ev) || event_expired(&e.ev, clock_unix()) ||
-        (seq == 0 && !is_new_ephemeral(f, &e.ev.id)))
+        control_hides(f->control, &e.ev) || (seq == 0 && !is_new_ephemeral(f, &e.ev.id)))
         return;
     keep_in_ring(f, &e);
     send_to_all(f, &e);
@@ -237,6 +238,12 @@ enum replay fanout_replay(struct fanout *f, struct subscriber *s, uint64_t snaps
     stop_reading(f, s);
     show_size(f);
     return REPLAY_LIVE;
+}
+
+void fanout_set_control(struct fanout *f, const struct control_state *control)
+{
+    f->control = control;
+    ring_remove_hidden(&f->ring, control);
 }
 
 void fanout_reset(struct fanout *f)

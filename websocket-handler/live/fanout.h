@@ -32,7 +32,8 @@ struct fanout {
     struct ring ring;
     /* subscriber.reading, by ring_from: the first needs the most of the ring. */
     struct list reading;
-    struct arena arena; /* the event being looked at */
+    struct arena arena;                  /* the event being looked at */
+    const struct control_state *control; /* whose events nobody may see; never NULL */
     /* Ids seen lately: an ephemeral event that is published twice is delivered once. */
     struct siphash_key hash_key;
     uint64_t ephemeral[EPHEMERAL_MEMORY];
@@ -46,6 +47,9 @@ void fanout_free(struct fanout *f);
 /* One event of the feed, in order: canonical JSON, seq 0 for an ephemeral one. May end connections
  * (and their subscriptions). */
 void fanout_event(struct fanout *f, uint64_t seq, struct slice json);
+/* From now on what control hides is not delivered, and gone from the ring. Borrowed until the next
+ * call. */
+void fanout_set_control(struct fanout *f, const struct control_state *control);
 /* The database began its numbering anew: no snapshot means anything any more. */
 void fanout_reset(struct fanout *f);
 

@@ -156,6 +156,7 @@ bool feed_record(struct feed *f, struct slice record, uint64_t now_ms)
     if (!live_head_parse(&record, &head))
         return false;
     f->heard_ms = now_ms;
+    f->ops->control(f, head.control);
     if (!f->known)
         return hand_on(f, record, EPHEMERAL);
     heard_position(f, head.seq, now_ms, RESTARTED_BY_REDIS_MS);
@@ -250,6 +251,7 @@ bool feed_fetched(struct feed *f, struct slice body, uint64_t now_ms)
         feed_fetch_failed(f, now_ms);
         return false;
     }
+    f->ops->control(f, head.control);
     if (!f->known) {
         f->known = true;
         f->cursor = f->target = head.seq;

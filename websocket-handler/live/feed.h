@@ -34,6 +34,8 @@ struct feed_ops {
     /* The database's numbering began anew (it was restored from a backup): seqs below the cursor
      * are new events now. */
     void (*restarted)(struct feed *f);
+    /* The version of the moderation state that a record or an answer names. */
+    void (*control)(struct feed *f, uint64_t version);
 };
 
 struct feed_times {

@@ -24,6 +24,7 @@ enum {
 struct live {
     uv_loop_t *loop;
     struct handler_client *client;
+    struct live_watch *watch;
     struct fanout *fanout;
     struct feed feed;
     struct redis_sub *redis;
@@ -54,9 +55,18 @@ static void on_restarted(struct feed *feed)
              "cursor=%" PRIu64, feed->cursor);
     live->epoch++;
     fanout_reset(live->fanout);
+    live->watch->restarted(live->watch);
 }
 
-static const struct feed_ops feed_ops = {.event = on_event, .restarted = on_restarted};
+static void on_control(struct feed *feed, uint64_t version)
+{
+    struct live *live = container_of(feed, struct live, feed);
+
+    live->watch->control(live->watch, version);
+}
+
+static const struct feed_ops feed_ops = {
+    .event = on_event, .restarted = on_restarted, .control = on_control};
 
 /* ---- fetching ---- */
 
@@ -170,7 +180,8 @@ static const struct redis_sub_ops redis_ops = {
 
 /* ---- life ---- */
 
-struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handler_client *client)
+struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handler_client *client,
+                        struct live_watch *watch)
 {
     const struct feed_times times = {.reorder_ms = (uint32_t)cfg->reorder_ms,
                                      .silence_ms = (uint32_t)cfg->feed_silence_ms,
@@ -185,6 +196,7 @@ struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handle
         return NULL;
     live->loop = loop;
     live->client = client;
+    live->watch = watch;
     live->fetch_sink.ops = &fetch_ops;
     live->fetch_limit = FETCH_LIMIT;
     feed_init(&live->feed, &feed_ops, &times, uv_now(loop));

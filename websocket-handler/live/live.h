@@ -14,10 +14,19 @@ struct fanout;
 struct handler_client;
 struct live;
 
+/* Embedded by whoever wants to know. */
+struct live_watch {
+    /* The feed names a version of the moderation state; often the same again. */
+    void (*control)(struct live_watch *watch, uint64_t version);
+    /* The database was restored from a backup, and all its numbering begins anew. */
+    void (*restarted)(struct live_watch *watch);
+};
+
 /* Connects to Redis and asks for the feed's position. Returns NULL (after a log line) only without
- * memory or handles: an absent Redis or event handler is retried for ever. cfg and client must
- * outlive it. */
-struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handler_client *client);
+ * memory or handles: an absent Redis or event handler is retried for ever. cfg, client
+ * and watch must outlive it. */
+struct live *live_start(uv_loop_t *loop, const struct config *cfg, struct handler_client *client,
+                        struct live_watch *watch);
 /* Does live delivery work? If not, or only degraded (polling, because Redis is away), *reason is a
  * static sentence for /readyz. Returns false only while the feed's position is unknown; degraded
  * gives true with *reason set, healthy gives true with *reason NULL. */

@@ -257,3 +257,13 @@ void ring_apply_deletion(struct ring *r, const struct event *ev)
     else if (ev->kind == KIND_DELETION)
         apply_delete(r, ev, pubkey_hex(&ev->pubkey, hex));
 }
+
+void ring_remove_hidden(struct ring *r, const struct control_state *control)
+{
+    for (uint64_t p = r->first; p < r->next; p++) {
+        struct ring_entry *e = at(r, p);
+
+        if (e->body && control_hides_json(control, entry_json(e)))
+            remove_body(r, e);
+    }
+}

@@ -12,6 +12,7 @@
  * position is below ring_first(). Loop thread only.
  */
 #include "base/refbuf.h"
+#include "control/control_state.h"
 #include "nostr/event.h"
 
 struct ring_entry {
@@ -53,5 +54,7 @@ void ring_trim(struct ring *r, uint64_t position);
 /* ev is a deletion (NIP-09) or a request to vanish (NIP-62) that has been stored, and therefore
  * concerns this relay: removes the events that it hits. One pass over the ring. */
 void ring_apply_deletion(struct ring *r, const struct event *ev);
+/* Removes the events that the moderators have banned. One pass over the ring. */
+void ring_remove_hidden(struct ring *r, const struct control_state *control);
 
 #endif

@@ -99,8 +99,13 @@ static void answer(struct session *s, const struct event *ev, enum verdict v, co
 
 static void judge(struct session *s, const struct event *ev)
 {
-    const char *error = check_claims(s, ev);
+    const char *error;
 
+    if (s->shared->env.cfg->shared.auth_mode == AUTH_OFF) {
+        answer(s, ev, VERDICT_RESTRICTED, "this relay asks nobody to authenticate");
+        return;
+    }
+    error = check_claims(s, ev);
     if (!error && s->auth_failures >= MAX_AUTH_FAILURES) {
         answer(s, ev, VERDICT_RATE_LIMITED, "too many wrong signatures on this connection");
         return;
@@ -109,6 +114,8 @@ static void judge(struct session *s, const struct event *ev)
         error = check_signature(s, ev);
     if (error)
         answer(s, ev, VERDICT_INVALID, error);
+    else if (control_bans(s->shared->control, &ev->pubkey))
+        answer(s, ev, VERDICT_BLOCKED, "this key is banned from this relay");
     else if (is_known(s, &ev->pubkey))
         answer(s, ev, VERDICT_ACCEPTED, "");
     else if (s->auth.n == INGEST_MAX_AUTH)

@@ -66,6 +66,21 @@ static const char *forbidden_kind(int kind)
     }
 }
 
+static enum verdict check_event(const struct session *s, const struct event *ev,
+                                const char **sentence)
+{
+    int64_t mode = s->shared->env.cfg->shared.auth_mode;
+
+    *sentence = forbidden_kind(ev->kind);
+    if (*sentence)
+        return VERDICT_INVALID;
+    if ((mode == AUTH_WRITES || mode == AUTH_ALL) && s->auth.n == 0) {
+        *sentence = "authenticate to publish on this relay";
+        return VERDICT_AUTH_REQUIRED;
+    }
+    return VERDICT_ACCEPTED;
+}
+
 static void pause_if_full(struct session *s)
 {
     if (s->reading_paused ||
@@ -100,6 +115,7 @@ static void trace(const struct session *s, const struct event_id *id, const char
 void on_event(struct session *s, const struct client_message *msg)
 {
     struct event ev;
+    enum verdict verdict;
     const char *error;
     bool has_id;
 
@@ -108,10 +124,10 @@ void on_event(struct session *s, const struct client_message *msg)
         refuse_malformed(s, msg->body, error);
         return;
     }
-    error = forbidden_kind(ev.kind);
-    if (error) {
+    verdict = check_event(s, &ev, &error);
+    if (verdict != VERDICT_ACCEPTED) {
         metric_add(M_OK_SENT, OK_METRIC_FALSE, 1);
-        (void)!reply_ok_id(s, &ev.id, VERDICT_INVALID, error);
+        (void)!reply_ok_id(s, &ev.id, verdict, error);
         return;
     }
     const struct batch_sender sender = {.conn = conn_handle_of(s->conn),

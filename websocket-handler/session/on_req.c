@@ -42,20 +42,36 @@ static bool needs_auth(const struct session *s, const struct filter *filters, si
     return true;
 }
 
+/* What keeps these filters from being asked by this client; VERDICT_ACCEPTED: nothing. */
+static enum verdict check_auth(const struct session *s, const struct filter *filters, size_t n,
+                               const char **sentence)
+{
+    int64_t mode = s->shared->env.cfg->shared.auth_mode;
+
+    if (mode == AUTH_ALL && s->auth.n == 0) {
+        *sentence = "authenticate to read on this relay";
+        return VERDICT_AUTH_REQUIRED;
+    }
+    if (!needs_auth(s, filters, n))
+        return VERDICT_ACCEPTED;
+    *sentence = mode == AUTH_OFF ? "private messages are served to nobody here"
+                                 : "private messages are only served to their parties";
+    return mode == AUTH_OFF ? VERDICT_RESTRICTED : VERDICT_AUTH_REQUIRED;
+}
+
 bool session_take_filters(struct session *s, const struct client_message *msg,
                           struct filter **filters, size_t *n)
 {
     size_t max = (size_t)s->shared->env.cfg->shared.max_filters;
+    enum verdict verdict;
     const char *error;
     bool unsupported;
 
     if (!filter_list_parse(msg->body, &s->shared->filter_limits, max, &s->shared->arena, filters, n,
                            &error, &unsupported))
         return refuse(s, unsupported ? VERDICT_UNSUPPORTED : VERDICT_INVALID, error);
-    if (needs_auth(s, *filters, *n))
-        return refuse(s, VERDICT_AUTH_REQUIRED,
-                      "private messages are only served to their parties");
-    return true;
+    verdict = check_auth(s, *filters, *n, &error);
+    return verdict == VERDICT_ACCEPTED || refuse(s, verdict, error);
 }
 
 void on_req(struct session *s, const struct client_message *msg)

@@ -31,6 +31,7 @@ void session_setup(const struct session_env *env)
     if (!shared)
         abort();
     shared->env = *env;
+    shared->control = &control_nothing;
     shared->event_limits =
         (struct event_limits){.max_event_bytes = (size_t)cfg->max_event_bytes,
                               .max_tags = (size_t)cfg->max_event_tags,
@@ -84,7 +85,8 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
         free(s);
         return NULL;
     }
-    (void)!reply_challenge(s);
+    if (shared->env.cfg->shared.auth_mode != AUTH_OFF)
+        (void)!reply_challenge(s);
     return s;
 }
 
@@ -110,6 +112,49 @@ const struct conn_ops session_conn_ops = {
     .drained = subs_drained,
     .closed = session_closed,
 };
+
+/* ---- moderation ---- */
+
+void session_expel(struct session *s, struct slice notice)
+{
+    struct conn *c = s->conn;
+
+    if (reply_notice(s, notice))
+        conn_close(c, CONN_CLOSE_BLOCKED);
+}
+
+static bool is_banned(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->auth.n; i++)
+        if (control_bans(shared->control, &s->auth.key[i]))
+            return true;
+    return false;
+}
+
+static bool is_blocked(const struct session *s)
+{
+    struct ip ip;
+
+    return ip_parse(session_address(s), &ip) && control_blocks(shared->control, &ip);
+}
+
+static void enforce(struct conn *c)
+{
+    struct session *s = conn_session(c);
+
+    if (!s)
+        return;
+    if (is_blocked(s))
+        session_expel(s, SLICE("blocked: your address is blocked on this relay"));
+    else if (is_banned(s))
+        session_expel(s, SLICE("blocked: your key is banned from this relay"));
+}
+
+void session_set_control(const struct control_state *control)
+{
+    shared->control = control;
+    conn_each(enforce);
+}
 
 uint64_t session_min_seq(const struct session *s)
 {

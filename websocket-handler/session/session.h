@@ -10,6 +10,7 @@
 #include "conn/conn.h"
 
 struct config;
+struct control_state;
 struct live;
 struct upstream;
 
@@ -22,6 +23,9 @@ struct session_env {
 
 /* Once, before the listener starts. Copies *env. */
 void session_setup(const struct session_env *env);
+/* From now on these bans hold; whom they concern is told, and closed. Borrowed until the next
+ * call. */
+void session_set_control(const struct control_state *control);
 /* After the last connection has ended. */
 void session_teardown(void);
 

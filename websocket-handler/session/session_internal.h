@@ -5,6 +5,7 @@
  */
 #include "base/arena.h"
 #include "base/buf.h"
+#include "control/control_state.h"
 #include "live/subscriber.h"
 #include "nostr/event.h"
 #include "nostr/message.h"
@@ -27,6 +28,7 @@ enum {
 /* Used by one message at a time, shared by all sessions of the process. */
 struct session_shared {
     struct session_env env;
+    const struct control_state *control; /* never NULL */
     struct event_limits event_limits;
     struct filter_limits filter_limits;
     struct arena arena;  /* what one message is parsed into */
@@ -63,6 +65,9 @@ static inline struct slice session_host(const struct session *s)
 }
 /* The oldest snapshot that a query of this session may be answered from: it has seen that much. */
 uint64_t session_min_seq(const struct session *s);
+
+/* Says why with a NOTICE, and closes the connection. The session must not be used any more. */
+void session_expel(struct session *s, struct slice notice);
 
 /* One per verb. msg lives in the shared arena and is valid for the call. */
 typedef void verb_fn(struct session *s, const struct client_message *msg);

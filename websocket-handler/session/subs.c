@@ -178,6 +178,9 @@ static bool on_row(struct query_sink *sink, struct slice row)
     struct subscription *sub = container_of(sink, struct subscription, sink);
     struct conn *c = sub->session->conn;
 
+    /* It was read before the event handler knew of a ban. */
+    if (control_hides_json(sub->session->shared->control, row))
+        return !conn_is_congested(c);
     return reply_event(sub->session, slice_of(sub->live.prefix, sub->live.prefix_len), row) &&
            !conn_is_congested(c);
 }

@@ -28,9 +28,11 @@ enum {
 };
 
 static const char *const paths[HANDLER_ROUTES] = {
-    [HANDLER_EVENTS] = "/v1/events", [HANDLER_QUERY] = "/v1/query", [HANDLER_COUNT] = "/v1/count",
-    [HANDLER_FEED] = "/v1/feed",     [HANDLER_READYZ] = "/readyz",
-    [HANDLER_METRICS] = "/metrics",
+    [HANDLER_METRICS] = "/metrics",    [HANDLER_EVENTS] = "/v1/events",
+    [HANDLER_QUERY] = "/v1/query",     [HANDLER_COUNT] = "/v1/count",
+    [HANDLER_MANAGE] = "/v1/manage",   [HANDLER_FEED] = "/v1/feed",
+    [HANDLER_CONTROL] = "/v1/control", [HANDLER_ACCESS] = "/v1/access",
+    [HANDLER_READYZ] = "/readyz",
 };
 
 enum endpoint_state { ENDPOINT_READY, ENDPOINT_DEGRADED, ENDPOINT_DOWN };
@@ -176,7 +178,7 @@ static bool send_to(struct handler_call *call, struct endpoint *ep)
 
     snprintf(url, sizeof url, "%s%s%s", ep->base, paths[call->req.route],
              call->req.query ? call->req.query : "");
-    if (call->req.route <= HANDLER_COUNT)
+    if (call->req.route <= HANDLER_MANAGE)
         http.post = &call->req.body;
     buf_reset(&call->body);
     call->http = http_call_start(call->hc->curl, &http, &call->http_sink);
@@ -347,7 +349,7 @@ static void judge(struct handler_call *call, enum err err, int status)
 {
     struct handler_result *r = &call->result;
 
-    *r = (struct handler_result){.err = err};
+    *r = (struct handler_result){.err = err, .status = status};
     if (err == ERR_TIMEOUT) {
         r->sentence = "the event handler did not answer in time, please try again";
     } else if (err != OK) {
@@ -384,6 +386,19 @@ static void count_failure(struct handler_call *call, enum err err, int status)
                  paths[call->req.route], status, call->result.sentence, (unsigned)suppressed);
 }
 
+/*
+ * May call be asked of another endpoint? An order to the relay may only when it was surely not
+ * carried out: it would be refused as a replay, or done twice.
+ */
+static bool may_repeat(const struct handler_call *call)
+{
+    enum err err = call->result.err;
+
+    if (call->handed_on || call->req.route == HANDLER_READYZ || err == OK || err == ERR_INVALID)
+        return false;
+    return call->req.route != HANDLER_MANAGE || err == ERR_GONE || err == ERR_BUSY;
+}
+
 /* What a failed request says about its endpoint. */
 static void blame(struct endpoint *ep, enum err err)
 {
@@ -411,8 +426,7 @@ static void on_done(struct http_sink *http_sink, enum err err)
     leave_endpoint(call);
     if (call->req.route != HANDLER_READYZ)
         blame(at, err);
-    if (call->result.err == OK || call->result.err == ERR_INVALID || call->handed_on ||
-        call->req.route == HANDLER_READYZ) {
+    if (!may_repeat(call)) {
         complete(call);
         return;
     }
@@ -438,7 +452,8 @@ static void evacuate(struct endpoint *ep)
         struct endpoint *other;
 
         next = l->next;
-        if (call->endpoint != ep || call->handed_on || call->req.route == HANDLER_READYZ)
+        if (call->endpoint != ep || call->handed_on || call->req.route == HANDLER_READYZ ||
+            call->req.route == HANDLER_MANAGE)
             continue;
         other = choose(hc, call);
         if (!other)

@@ -5,8 +5,9 @@
  * answer. Loop thread only.
  *
  * A call goes to the least busy event handler that is ready. When it fails before a byte of its
- * answer was handed on, it is tried on the others, each once: all calls may be repeated, since an
- * event that is already stored is answered with true. Event handlers are probed by GET /readyz,
+ * answer was handed on, it is tried on the others, each once: calls may be repeated, since an
+ * event that is already stored is answered with true. Only management calls are not, unless they
+ * surely did not arrive. Event handlers are probed by GET /readyz,
  * often while they are away:
  *
  *   READY      takes work
@@ -32,7 +33,10 @@ enum handler_route {
     HANDLER_EVENTS,
     HANDLER_QUERY,
     HANDLER_COUNT,
+    HANDLER_MANAGE,
     HANDLER_FEED,
+    HANDLER_CONTROL,
+    HANDLER_ACCESS,
     HANDLER_READYZ,
     HANDLER_METRICS,
     HANDLER_ROUTES
@@ -40,6 +44,7 @@ enum handler_route {
 
 struct handler_result {
     enum err err;         /* OK: status 200 and the whole body. ERR_BUSY: status 503 */
+    int status;           /* HTTP; 0: no answer came */
     const char *sentence; /* on failure, for the client, without prefix: "the database is not
                              available, please try again" */
     struct slice body;    /* when it was collected */

@@ -54,6 +54,14 @@ struct session *conn_session(struct conn *c)
     return c->session;
 }
 
+void conn_each(void (*fn)(struct conn *c))
+{
+    for (uint32_t i = 0; i < FAKE_CONNS; i++) {
+        if (fake_conns[i].session && !fake_conns[i].closing)
+            fn(&fake_conns[i]);
+    }
+}
+
 bool conn_send(struct conn *c, struct slice head, struct slice tail)
 {
     if (c->closing || c->sends_left == 0) {

@@ -18,6 +18,7 @@ static struct config cfg = {
     .max_message_bytes = 524288,
     .max_subscriptions = 200,
     .shared = {.admin_pubkey = "",
+               .co_admin_pubkeys = "",
                .max_event_bytes = 262144,
                .max_event_tags = 5000,
                .max_limit = 5000,

@@ -224,6 +224,42 @@ static void expired_and_doubled_ephemeral(void **state)
     fanout_unregister(fanout, &s);
 }
 
+static void bans_act_on_the_ring_and_on_what_comes(void **state)
+{
+    struct conn *c = fake_conn_open(0);
+    struct control_state bans = {0};
+    uint8_t banned_event[32], author[32];
+    struct subscriber s;
+
+    (void)state;
+    key_of_number(2, banned_event);
+    key_of_number(1, author);
+    assert_true(key_set_add(&bans.banned_events, banned_event));
+    key_set_seal(&bans.banned_events);
+    subscribe(&s, c, &nobody, "{}");
+    publish(1, 1, 1, "[]");
+    publish(2, 2, 1, "[]");
+    fanout_set_control(fanout, &bans);
+    publish(3, 3, 1, "[]");
+    publish(2, 2, 1, "[]");
+    assert_int_equal(fanout_replay(fanout, &s, 0), REPLAY_LIVE);
+    publish(4, 2, 1, "[]");
+    publish(5, 4, 1, "[]");
+    expect_sent(c, "01 03 04");
+    assert_true(key_set_add(&bans.banned, author)); /* of all of them */
+    key_set_seal(&bans.banned);
+    fanout_set_control(fanout, &bans);
+    publish(6, 5, 1, "[]");
+    publish(0, 6, 20001, "[]");
+    expect_sent(c, "");
+    fanout_set_control(fanout, &control_nothing);
+    publish(7, 7, 1, "[]");
+    expect_sent(c, "07");
+    fanout_unregister(fanout, &s);
+    key_set_deinit(&bans.banned);
+    key_set_deinit(&bans.banned_events);
+}
+
 static void once_per_subscription(void **state)
 {
     struct conn *c = fake_conn_open(0);
@@ -281,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deleted_in_the_ring, setup, teardown),
         cmocka_unit_test_setup_teardown(private_kinds, setup, teardown),
         cmocka_unit_test_setup_teardown(expired_and_doubled_ephemeral, setup, teardown),
+        cmocka_unit_test_setup_teardown(bans_act_on_the_ring_and_on_what_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(once_per_subscription, setup, teardown),
         cmocka_unit_test_setup_teardown(cost_of_a_delivery, setup, teardown),
     };

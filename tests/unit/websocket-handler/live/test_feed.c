@@ -34,7 +34,16 @@ static void on_restarted(struct feed *f)
     strcat(trace, "R ");
 }
 
-static const struct feed_ops ops = {on_event, on_restarted};
+/* The version named last. */
+static uint64_t control;
+
+static void on_control(struct feed *f, uint64_t version)
+{
+    (void)f;
+    control = version;
+}
+
+static const struct feed_ops ops = {on_event, on_restarted, on_control};
 static const struct feed_times times = {.reorder_ms = 30, .silence_ms = 3000, .poll_ms = 500};
 
 static struct feed feed;
@@ -408,6 +417,19 @@ static void random_weather(void **state)
     feed_deinit(&feed);
 }
 
+static void records_and_answers_name_the_moderation_state(void **state)
+{
+    (void)state;
+    begin();
+    control = 0;
+    assert_true(feed_record(&feed, SLICE("1 5 5 7 0\n"), 0));
+    assert_int_equal(control, 7);
+    expect_fetch(UINT64_MAX, 0);
+    assert_true(feed_fetched(&feed, SLICE("1 5 5 8 0\n"), 1));
+    assert_int_equal(control, 8);
+    feed_deinit(&feed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +447,7 @@ int main(void)
         cmocka_unit_test(restarted_database),
         cmocka_unit_test(fetches_alone_are_believed_later),
         cmocka_unit_test(random_weather),
+        cmocka_unit_test(records_and_answers_name_the_moderation_state),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -745,6 +745,171 @@ static void several_pubkeys(void **state)
     assert_non_null(strstr(queries[0].request, "\"readers\":[\""));
 }
 
+/* The session of conn is opened anew under a mode. */
+static void reopen(enum auth_mode mode)
+{
+    disconnect_client(conn);
+    cfg.shared.auth_mode = mode;
+    conn = connect_client(0);
+}
+
+#define AUTH_FIRST "auth-required: authenticate to "
+
+static void auth_modes(void **state)
+{
+    static const struct {
+        enum auth_mode mode;
+        const char *event, *req, *private; /* what the refusal says; NULL: none */
+    } rows[] = {
+        {AUTH_OFF, NULL, NULL, "restricted: private messages are served to nobody here"},
+        {AUTH_PRIVATE, NULL, NULL, "auth-required: private messages are only served to"},
+        {AUTH_WRITES, AUTH_FIRST "publish", NULL, "auth-required: private messages"},
+        {AUTH_ALL, AUTH_FIRST "publish", AUTH_FIRST "read", AUTH_FIRST "read"},
+    };
+    static const char *const asked[] = {"[\"REQ\",\"x\",{\"kinds\":[1]}]",
+                                        "[\"COUNT\",\"x\",{\"kinds\":[1]}]"};
+    char challenge[33];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf text;
+
+        reopen(rows[i].mode);
+        if (rows[i].mode == AUTH_OFF)
+            expect("");
+        else
+            read_challenge(conn, challenge);
+        made_event(&text, "EVENT", 1, 1);
+        for (int after_auth = 0; after_auth < 2; after_auth++) {
+            const char *event = after_auth ? NULL : rows[i].event;
+            const char *req = after_auth ? NULL : rows[i].req;
+            const char *said;
+
+            n_events = n_queries = 0;
+            send_text(text.ptr);
+            said = fake_conn_take(conn);
+            assert_true(event ? strstr(said, event) != NULL : *said == '\0');
+            assert_int_equal(n_events, event ? 0 : 1);
+            for (size_t k = 0; k < ARRAY_LEN(asked); k++) {
+                send_text(asked[k]);
+                said = fake_conn_take(conn);
+                assert_true(req ? strstr(said, req) != NULL : *said == '\0');
+                assert_int_equal(n_queries, req ? 0 : k + 1);
+            }
+            send_text("[\"COUNT\",\"y\",{\"kinds\":[1059]}]");
+            said = fake_conn_take(conn);
+            if (rows[i].mode == AUTH_OFF) {
+                assert_non_null(strstr(said, rows[i].private));
+                break; /* nobody can */
+            }
+            assert_true(after_auth ? *said == '\0' : strstr(said, rows[i].private) != NULL);
+            if (!after_auth)
+                assert_string_equal(
+                    authenticate(1, "ws://relay.example:8008", challenge, NOW, 22242), ACCEPTED);
+        }
+        buf_deinit(&text);
+    }
+}
+
+static void auth_where_nobody_is_asked(void **state)
+{
+    (void)state;
+    reopen(AUTH_OFF);
+    assert_string_equal(authenticate(1, "ws://relay.example:8008", "x", NOW, 22242),
+                        "false,\"restricted: this relay asks nobody to authenticate\"]\n");
+    assert_int_equal(conn->session->auth.n, 0);
+    cfg.shared.auth_mode = AUTH_PRIVATE;
+}
+
+/* ---- moderation ---- */
+
+static struct control_state bans;
+
+static void ban_author(unsigned author)
+{
+    struct event ev = {.created_at = NOW, .kind = 1};
+
+    sign_event(&ev, author);
+    assert_true(key_set_add(&bans.banned, ev.pubkey.b));
+    key_set_seal(&bans.banned);
+    session_set_control(&bans);
+}
+
+static void lift_bans(void)
+{
+    session_set_control(&control_nothing);
+    key_set_deinit(&bans.banned);
+    cidr_list_deinit(&bans.blocked);
+}
+
+static void a_banned_key_is_closed_and_cannot_come_back(void **state)
+{
+    struct conn *other = connect_client(1);
+    char challenge[33];
+
+    (void)state;
+    read_challenge(conn, challenge);
+    assert_string_equal(authenticate(1, "ws://relay.example:8008", challenge, NOW, 22242),
+                        ACCEPTED);
+    ban_author(2);
+    assert_false(conn->closing);
+    ban_author(1);
+    expect("[\"NOTICE\",\"blocked: your key is banned from this relay\"]\n");
+    assert_true(conn->closing);
+    assert_int_equal(conn->reason, CONN_CLOSE_BLOCKED);
+    assert_false(other->closing);
+    disconnect_client(other);
+    reopen(AUTH_PRIVATE);
+    read_challenge(conn, challenge);
+    assert_string_equal(authenticate(1, "ws://relay.example:8008", challenge, NOW, 22242),
+                        "false,\"blocked: this key is banned from this relay\"]\n");
+    assert_int_equal(conn->session->auth.n, 0);
+    lift_bans();
+    assert_string_equal(authenticate(1, "ws://relay.example:8008", challenge, NOW, 22242),
+                        ACCEPTED);
+}
+
+static void a_blocked_address_is_closed(void **state)
+{
+    char challenge[33];
+    struct buf error;
+
+    (void)state;
+    read_challenge(conn, challenge);
+    buf_init(&error, KIB);
+    assert_true(cidr_list_parse(SLICE("192.0.2.2"), &bans.blocked, &error));
+    session_set_control(&bans);
+    assert_false(conn->closing);
+    cidr_list_deinit(&bans.blocked);
+    assert_true(cidr_list_parse(SLICE("192.0.2.0/24"), &bans.blocked, &error));
+    session_set_control(&bans);
+    expect("[\"NOTICE\",\"blocked: your address is blocked on this relay\"]\n");
+    assert_int_equal(conn->reason, CONN_CLOSE_BLOCKED);
+    lift_bans();
+    buf_deinit(&error);
+}
+
+static void rows_read_before_a_ban_are_not_sent_after_it(void **state)
+{
+    uint8_t banned[32];
+    char challenge[33];
+
+    (void)state;
+    read_challenge(conn, challenge);
+    exchange("[\"REQ\",\"x\",{\"kinds\":[1]}]", "");
+    answer_row(&queries[0], 1);
+    expect_start("[\"EVENT\",\"x\",");
+    key_of_number(1, banned); /* the author of all rows */
+    assert_true(key_set_add(&bans.banned, banned));
+    key_set_seal(&bans.banned);
+    session_set_control(&bans);
+    answer_row(&queries[0], 2);
+    expect("");
+    lift_bans();
+    answer_row(&queries[0], 3);
+    expect_start("[\"EVENT\",\"x\",");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -766,6 +931,11 @@ int main(void)
         TEST(auth_claims),
         TEST(auth_signatures),
         TEST(several_pubkeys),
+        TEST(auth_modes),
+        TEST(auth_where_nobody_is_asked),
+        TEST(a_banned_key_is_closed_and_cannot_come_back),
+        TEST(a_blocked_address_is_closed),
+        TEST(rows_read_before_a_ban_are_not_sent_after_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
