@@ -1,12 +1,5 @@
 #include "trust/outbox.h"
 
-/* What a host and a port consist of; a user, escapes and blanks do not belong. */
-static bool is_authority_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr(".-_:[]", c) != NULL);
-}
-
 /* A comma would end the entry where URLs stand in a list. */
 static bool is_path_byte(char c)
 {
@@ -18,38 +11,70 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static bool has_suffix(const char *text, size_t len, const char *suffix)
+static bool is_digit(char c)
 {
-    size_t n = strlen(suffix);
+    return c >= '0' && c <= '9';
+}
 
-    return len >= n && memcmp(text + len - n, suffix, n) == 0;
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '.' || c == '-' || c == '_';
+}
+
+static bool is_v6_byte(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+}
+
+/* How many bytes of text are a host: a name, or an IPv6 address in brackets. */
+static size_t host_length(struct slice text)
+{
+    bool brackets = text.len > 0 && text.ptr[0] == '[';
+    size_t n = brackets;
+
+    while (n < text.len && (brackets ? is_v6_byte(text.ptr[n]) : is_name_byte(text.ptr[n])))
+        n++;
+    if (!brackets)
+        return n;
+    return n > 1 && n < text.len && text.ptr[n] == ']' ? n + 1 : 0;
+}
+
+/* Is text nothing, or a colon and a port? */
+static bool is_port(struct slice text)
+{
+    size_t n = 1;
+
+    while (n < text.len && n <= 5 && is_digit(text.ptr[n]))
+        n++;
+    return text.len == 0 || (text.ptr[0] == ':' && n == text.len && n > 1);
 }
 
 /* Takes scheme, host and port off *rest, in lower case and without the scheme's own port. Returns
  * their length in out, 0 when they are not what they should be. */
 static size_t take_origin(struct slice *rest, char out[OUTBOX_MAX_URL_BYTES])
 {
-    size_t n = 0, scheme, len;
+    struct slice origin = {out, 0}, port;
+    size_t scheme, host;
 
-    while (n < rest->len && rest->ptr[n] != ':')
-        n++;
-    if (n + 3 > rest->len || memcmp(rest->ptr + n, "://", 3) != 0)
-        return 0;
-    for (size_t i = 0; i < n + 3; i++)
-        out[i] = lower(rest->ptr[i]);
-    scheme = n + 3;
-    if (!slice_eq(slice_of(out, scheme), SLICE("ws://")) &&
-        !slice_eq(slice_of(out, scheme), SLICE("wss://")))
-        return 0;
-    for (len = scheme; len < rest->len && !strchr("/?#", rest->ptr[len]); len++) {
-        out[len] = lower(rest->ptr[len]);
-        if (!is_authority_byte(out[len]))
-            return 0;
+    for (int slashes = 0; origin.len < rest->len; origin.len++) {
+        char c = rest->ptr[origin.len];
+
+        slashes += c == '/';
+        if (c == '?' || c == '#' || slashes == 3)
+            break;
+        out[origin.len] = lower(c);
     }
-    *rest = slice_of(rest->ptr + len, rest->len - len);
-    if (has_suffix(out, len, scheme == 5 ? ":80" : ":443"))
-        len -= scheme == 5 ? 3 : 4;
-    return len > scheme && out[scheme] != ':' ? len : 0;
+    *rest = slice_of(rest->ptr + origin.len, rest->len - origin.len);
+    scheme = slice_has_prefix(origin, SLICE("ws://"))    ? 5
+             : slice_has_prefix(origin, SLICE("wss://")) ? 6
+                                                         : 0;
+    host = host_length(slice_of(out + scheme, origin.len - scheme));
+    port = slice_of(out + scheme + host, origin.len - scheme - host);
+    if (scheme == 0 || host == 0 || !is_port(port))
+        return 0;
+    if (slice_eq(port, scheme == 5 ? SLICE(":80") : SLICE(":443")))
+        return scheme + host;
+    return origin.len;
 }
 
 bool outbox_normalise(struct slice url, struct buf *out)
@@ -85,7 +110,7 @@ static bool is_for_writing(const struct tag *t)
 void outbox_write_urls(const struct event *ev, struct buf *out)
 {
     struct slice seen[OUTBOX_MAX_RELAYS];
-    char text[OUTBOX_MAX_TEXT + OUTBOX_MAX_RELAYS];
+    char text[OUTBOX_MAX_TEXT];
     struct buf one;
     size_t n = 0, used = 0;
 

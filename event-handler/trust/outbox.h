@@ -7,7 +7,7 @@
 enum {
     OUTBOX_MAX_RELAYS = 4, /* of one author; further ones are not looked at */
     OUTBOX_MAX_URL_BYTES = 200,
-    OUTBOX_MAX_TEXT = OUTBOX_MAX_RELAYS * (OUTBOX_MAX_URL_BYTES + 1),
+    OUTBOX_MAX_TEXT = OUTBOX_MAX_RELAYS * (OUTBOX_MAX_URL_BYTES + 2), /* a comma, a slash */
 };
 
 /* Appends the URLs that ev's r tags name for writing (no marker, or "write"), normalised, with
