@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cidr.h"
+
 #define TEXT(name_, alias_, field_, def_, group_, help_)                                           \
     {                                                                                              \
         .name = (name_), .alias = (alias_), .type = SETTING_STRING,                                \
@@ -44,6 +46,53 @@ static const struct setting table[] = {
            "Most EVENTs of one connection that wait for their OK; it is not read from above this."),
     NUMBER("WS_MAX_RUNNING_QUERIES", max_running_queries, "8", 1, 1000, "Limits",
            "Most REQs and COUNTs of one connection that run at the same time; others wait."),
+
+    {.name = "TRUSTED_PROXIES",
+     .type = SETTING_STRING,
+     .offset = offsetof(struct config, trusted_proxies),
+     .def = "",
+     .check = cidr_list_check,
+     .group = "Proxies",
+     .help = "Addresses and networks of the proxies in front of this relay, comma-separated, such "
+             "as 10.0.0.0/8,172.16.0.0/12. What they say about a client's address, the host and "
+             "TLS is believed; nobody else is. Without it all clients behind a proxy share the "
+             "proxy's address, and with it one budget."},
+    {.name = "TRUSTED_PROXY_HEADER",
+     .type = SETTING_ENUM,
+     .offset = offsetof(struct config, proxy_header),
+     .def = "x-forwarded-for",
+     .choices = "x-forwarded-for|forwarded",
+     .group = "Proxies",
+     .help = "The header in which those proxies name the client: X-Forwarded-For, or Forwarded "
+             "(RFC 7239). The other one may come from the client itself and is not looked at."},
+    {.name = "WS_PROXY_PROTOCOL",
+     .type = SETTING_BOOL,
+     .offset = offsetof(struct config, proxy_protocol),
+     .def = "False",
+     .group = "Proxies",
+     .help = "Whether connections from TRUSTED_PROXIES to WS_PORT begin with a header of the PROXY "
+             "protocol, version 1 or 2; they are cut when it is missing or malformed."},
+
+    NUMBER("LIMIT_IP_CONNECTIONS", limit_connections, "100", 0, 1000000, "Rate limits",
+           "Most connections at the same time from one address (IPv6: one /64), over all front "
+           "ends; 0 for no limit, as in the rows below."),
+    NUMBER("LIMIT_IP_SUBSCRIPTIONS", limit_subscriptions, "2000", 0, 10000000, "Rate limits",
+           "Most open subscriptions of one address, over all its connections."),
+    NUMBER("LIMIT_IP_CONNECTS", limit_connects, "300", 0, 10000000, "Rate limits",
+           "New connections per minute from one address. A minute's worth may come at once, here "
+           "and below."),
+    NUMBER("LIMIT_IP_EVENTS", limit_events, "1200", 0, 10000000, "Rate limits",
+           "EVENTs per minute from one address."),
+    NUMBER("LIMIT_IP_BYTES", limit_bytes, "67108864", 0, 1099511627776, "Rate limits",
+           "Bytes of messages per minute from one address."),
+    NUMBER("LIMIT_IP_QUERIES", limit_queries, "1200", 0, 10000000, "Rate limits",
+           "REQs and COUNTs per minute from one address. One with many filters or values counts "
+           "as several, and each 10 milliseconds that it keeps the database busy as one more."),
+    NUMBER("LIMIT_KEY_QUERIES", limit_key_queries, "2400", 0, 10000000, "Rate limits",
+           "The same for one authenticated pubkey, wherever it connects from."),
+    NUMBER("LIMIT_TRUST_FACTOR", limit_trust_factor, "4", 1, 1000, "Rate limits",
+           "Whom this relay trusts and who has authenticated may do so many times as much. Admins "
+           "are not limited."),
 
     NUMBER("WS_MAX_CONNECTIONS", max_connections, "20000", 1, 1000000, "Connections",
            "Most WebSocket clients of one worker; others get a 503. Mind the limit of open files."),
@@ -109,7 +158,8 @@ static const struct setting table[] = {
 };
 
 /* Names that can only be meant for this service. */
-static const char *const prefixes[] = {"WS_", "UPSTREAM_", "LIVE_", NULL};
+static const char *const prefixes[] = {"WS_",       "UPSTREAM_",  "LIVE_",        "TRUSTED_",
+                                       "LIMIT_IP_", "LIMIT_KEY_", "LIMIT_TRUST_", NULL};
 
 static enum err refuse(const char *name, const char *why)
 {

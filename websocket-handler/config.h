@@ -28,6 +28,17 @@ struct config {
     int64_t max_pending_events;  /* EVENTs of one connection that wait for their OK */
     int64_t max_running_queries; /* REQs and COUNTs of one connection that run at the same time */
 
+    /* Rate limits; 0 for none. Rates are per minute. */
+    int64_t limit_connections, limit_subscriptions; /* open at the same time, of an address */
+    int64_t limit_connects, limit_events, limit_bytes, limit_queries; /* of an address */
+    int64_t limit_key_queries;                                        /* of a pubkey */
+    int64_t limit_trust_factor;
+
+    /* The proxies in front of us. */
+    char *trusted_proxies; /* base/cidr.h */
+    int64_t proxy_header;  /* enum proxy_header of conn/client_origin.h */
+    bool proxy_protocol;
+
     /* Connections. */
     int64_t max_connections;
     int64_t ping_seconds;

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/cidr.h"
 #include "config.h"
 
 enum { TIMEOUT_SECONDS = 3 };
@@ -43,9 +44,36 @@ static int connect_to(const char *host, int64_t port)
     return fd;
 }
 
+/* Where this machine is a trusted proxy too, we must speak like one. */
+static bool needs_announcement(const struct config *cfg, int fd)
+{
+    struct sockaddr_storage own = {0};
+    socklen_t len = sizeof(own);
+    struct cidr_list proxies;
+    struct buf error;
+    struct ip ip;
+    bool needs;
+
+    if (!cfg->proxy_protocol || getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+        return false;
+    ip = ip_of_sockaddr((const struct sockaddr *)&own);
+    buf_init(&error, KIB);
+    needs = cidr_list_parse(slice_str(cfg->trusted_proxies), &proxies, &error) &&
+            cidr_list_has(&proxies, &ip);
+    cidr_list_deinit(&proxies);
+    buf_deinit(&error);
+    return needs;
+}
+
+static bool send_text(int fd, const char *text)
+{
+    size_t n = strlen(text);
+
+    return send(fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
 bool healthcheck(const struct config *cfg)
 {
-    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static const char wanted[] = "HTTP/1.1 200 ";
     char answer[sizeof(wanted) - 1];
     int fd = connect_to(reachable(cfg->ws_host), cfg->ws_port);
@@ -55,10 +83,10 @@ bool healthcheck(const struct config *cfg)
         fprintf(stderr, "healthcheck: cannot connect: %s\n", strerror(errno));
         return false;
     }
-    healthy =
-        send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(request) - 1 &&
-        recv(fd, answer, sizeof(answer), MSG_WAITALL) == (ssize_t)sizeof(answer) &&
-        memcmp(answer, wanted, sizeof(answer)) == 0;
+    healthy = (!needs_announcement(cfg, fd) || send_text(fd, "PROXY UNKNOWN\r\n")) &&
+              send_text(fd, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") &&
+              recv(fd, answer, sizeof(answer), MSG_WAITALL) == (ssize_t)sizeof(answer) &&
+              memcmp(answer, wanted, sizeof(answer)) == 0;
     if (!healthy)
         fprintf(stderr, "healthcheck: no healthy answer\n");
     close(fd);

@@ -3,7 +3,7 @@
 static const char *const close_reasons[] = {"peer",     "shutdown", "slow",    "timeout",
                                             "protocol", "bad_utf8", "too_big", "policy",
                                             "blocked",  "internal", NULL};
-static const char *const refusals[] = {"full", "files", "blocked", NULL};
+static const char *const refusals[] = {"full", "files", "rate", "proxy", "blocked", NULL};
 static const char *const status_classes[] = {"1xx", "2xx", "4xx", "5xx", NULL};
 
 static const char *const verbs[] = {"EVENT", "REQ",     "CLOSE",     "AUTH",
@@ -11,6 +11,9 @@ static const char *const verbs[] = {"EVENT", "REQ",     "CLOSE",     "AUTH",
 static const char *const ok_kinds[] = {"true", "false", "malformed", "failed", NULL};
 static const char *const auth_results[] = {"ok", "refused", NULL};
 static const char *const closed_causes[] = {"invalid", "limit", "auth", "error", NULL};
+static const char *const limit_classes[] = {
+    "connects", "events", "bytes", "queries", "key_queries", "connections", "subscriptions", NULL};
+static const char *const lease_results[] = {"done", "failed", NULL};
 static const char *const query_results[] = {"done", "failed", "cancelled", NULL};
 static const char *const upstream_failures[] = {"connect", "timeout", "broken", "status", NULL};
 static const char *const fetch_results[] = {"done", "failed", NULL};
@@ -22,10 +25,11 @@ static const struct metric_def defs[] = {
                               "WebSocket clients that came.", NULL, NULL},
     [M_CONNECTIONS_CLOSED] = {"tandem_ws_connections_closed_total", METRIC_COUNTER,
                               "WebSocket clients that went, by reason.", "reason", close_reasons},
-    [M_CONNECTIONS_REFUSED] =
-        {"tandem_ws_connections_refused_total", METRIC_COUNTER,
-         "Connections refused: too many clients, too few file descriptors, or a blocked address.",
-         "reason", refusals},
+    [M_CONNECTIONS_REFUSED] = {"tandem_ws_connections_refused_total", METRIC_COUNTER,
+                               "Connections refused: too many clients, too few file descriptors, "
+                               "too many from one address, a blocked one, "
+                               "or a malformed PROXY header.",
+                               "reason", refusals},
     [M_HTTP_REQUESTS] = {"tandem_ws_http_requests_total", METRIC_COUNTER,
                          "HTTP requests and upgrades answered, by class of status.", "status",
                          status_classes},
@@ -63,6 +67,15 @@ static const struct metric_def defs[] = {
     [M_READING_PAUSED] = {"tandem_ws_reading_paused", METRIC_GAUGE,
                           "Clients not read from because too many of their EVENTs wait for an OK.",
                           NULL, NULL},
+    [M_RATE_LIMITED] = {"tandem_ws_rate_limited_total", METRIC_COUNTER,
+                        "What was refused because of a rate limit.", "limit", limit_classes},
+    [M_LEASES] = {"tandem_ws_limit_leases_total", METRIC_COUNTER,
+                  "Round trips to Redis about rate limits.", "result", lease_results},
+    [M_LIMITS_LOCAL] = {"tandem_ws_limits_local", METRIC_GAUGE,
+                        "Workers that hold the rate limits alone because Redis is away.", NULL,
+                        NULL},
+    [M_LIMIT_SUBJECTS] = {"tandem_ws_limit_subjects", METRIC_GAUGE,
+                          "Addresses and pubkeys that rate limits keep in memory.", NULL, NULL},
     [M_BATCHES] = {"tandem_ws_batches_total", METRIC_COUNTER, "Requests of events that ended.",
                    NULL, NULL},
     [M_BATCH_EVENTS] = {"tandem_ws_batch_events_total", METRIC_COUNTER, "Events in them.", NULL,

@@ -29,6 +29,11 @@ enum metric {
     M_SUBSCRIPTIONS,
     M_CLOSED_SENT, /* by enum closed_metric */
     M_READING_PAUSED,
+    /* limit/ */
+    M_RATE_LIMITED, /* by enum limit_rate, then enum limit_open */
+    M_LEASES,       /* by enum lease_metric */
+    M_LIMITS_LOCAL,
+    M_LIMIT_SUBJECTS,
     /* upstream/ */
     M_BATCHES,
     M_BATCH_EVENTS,
@@ -68,7 +73,7 @@ enum metric {
     METRIC_COUNT
 };
 
-enum refused_metric { REFUSED_FULL, REFUSED_FILES, REFUSED_BLOCKED };
+enum refused_metric { REFUSED_FULL, REFUSED_FILES, REFUSED_RATE, REFUSED_PROXY, REFUSED_BLOCKED };
 enum http_metric_status { HTTP_METRIC_1XX, HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };
 
 enum message_metric {
@@ -88,6 +93,7 @@ enum closed_metric {
     CLOSED_METRIC_AUTH,
     CLOSED_METRIC_ERROR
 };
+enum lease_metric { LEASE_METRIC_DONE, LEASE_METRIC_FAILED };
 enum query_metric { QUERY_METRIC_DONE, QUERY_METRIC_FAILED, QUERY_METRIC_CANCELLED };
 enum upstream_metric {
     UPSTREAM_METRIC_CONNECT,

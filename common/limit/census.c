@@ -90,6 +90,16 @@ bool census_enter(struct census *c, unsigned class, struct slice subject, uint64
     return true;
 }
 
+void census_enter_freely(struct census *c, unsigned class, struct slice subject)
+{
+    struct resident *r = c->classes[class].cap > 0 ? obtain(c, class, subject) : NULL;
+
+    if (!r)
+        return;
+    r->own++;
+    look_at(c, r);
+}
+
 void census_leave(struct census *c, unsigned class, struct slice subject)
 {
     struct subject s = subject_of(class, subject);

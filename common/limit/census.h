@@ -26,7 +26,10 @@ void census_free(struct census *c); /* NULL is fine */
 /* One more, if the cap allows; false otherwise. Without memory it is let in and not counted. */
 NODISCARD bool census_enter(struct census *c, unsigned class, struct slice subject,
                             uint64_t now_ms);
-/* One less; for each census_enter() that returned true. */
+/* One more in any case, for those whom the cap does not bind; it counts for the others all the
+ * same. */
+void census_enter_freely(struct census *c, unsigned class, struct slice subject);
+/* One less; for each that entered. */
 void census_leave(struct census *c, unsigned class, struct slice subject);
 
 bool census_wants_report(const struct census *c);

@@ -149,6 +149,17 @@ void limiter_charge(struct limiter *l, unsigned class, struct slice subject, dou
     spend(l, b, cost);
 }
 
+void limiter_refund(struct limiter *l, unsigned class, struct slice subject, double cost)
+{
+    struct subject s = subject_of(class, subject);
+    struct bucket *b = find(l, &s);
+
+    if (!b)
+        return;
+    b->level = fmin(b->level + cost, (double)l->classes[class].amount);
+    b->unreported = fmax(b->unreported - cost, 0);
+}
+
 /* ---- leases ---- */
 
 bool limiter_wants_lease(const struct limiter *l)

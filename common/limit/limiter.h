@@ -45,6 +45,9 @@ NODISCARD bool limiter_take(struct limiter *l, unsigned class, struct slice subj
 void limiter_charge(struct limiter *l, unsigned class, struct slice subject, double cost,
                     uint64_t now_ms);
 
+/* Gives back what limiter_take() has taken, for something that did not happen after all. */
+void limiter_refund(struct limiter *l, unsigned class, struct slice subject, double cost);
+
 /* Is there something to report? */
 bool limiter_wants_lease(const struct limiter *l);
 /* Moves up to max reports into leases; each ends in one of the two calls below. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "conn/conn_internal.h"
+#include "limit/limits.h"
 #include "metrics.h"
 #include "ops/log.h"
 
@@ -374,6 +375,8 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
         return;
     c->state = CONN_ENDING;
     conns.n_clients--;
+    if (c->counted)
+        limits_leave(conns.limits, LIMIT_IP_CONNECTIONS, &c->address);
     metric_add(M_CONNECTIONS, 0, -1);
     metric_add(M_CONNECTIONS_CLOSED, reason, 1);
     log_debug("conn", "client closed", "slot=%u reason=%d queued=%zu", c->handle.slot, (int)reason,
@@ -508,6 +511,11 @@ void conn_on_timer(struct timer *t)
 }
 
 /* ---- names ---- */
+
+const struct ip *conn_address(const struct conn *c)
+{
+    return &c->address;
+}
 
 struct conn_handle conn_handle_of(const struct conn *c)
 {

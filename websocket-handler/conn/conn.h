@@ -9,6 +9,7 @@
  * of it, and the session is told exactly once (conn_ops.closed). Whoever waits for an answer from
  * elsewhere keeps a struct conn_handle and looks the connection up when it comes.
  */
+#include "base/cidr.h"
 #include "base/refbuf.h"
 #include "base/slice.h"
 
@@ -24,8 +25,8 @@ struct conn_handle {
 /* What the layer above provides; set once with conn_set_ops() before the listener starts. */
 struct conn_ops {
     /* A client has upgraded. Returns its session, or NULL to refuse (the connection is then
-     * closed). host is the Host header, address the client's address as text; both are borrowed for
-     * the call. */
+     * closed). host is the name it used for us, address its own as text (client_origin.h); both are
+     * borrowed for the call. */
     struct session *(*opened)(struct conn *c, struct slice host, struct slice address);
     /* One whole text message, valid UTF-8, borrowed for the call. May close the connection. */
     void (*message)(struct session *s, struct slice text);
@@ -41,6 +42,8 @@ struct conn_ops {
 
 void conn_set_ops(const struct conn_ops *ops);
 
+/* The client's, as conn_ops.opened was told it as text. */
+const struct ip *conn_address(const struct conn *c);
 struct conn_handle conn_handle_of(const struct conn *c);
 /* The connection, or NULL when it has gone or is closing. */
 struct conn *conn_lookup(struct conn_handle h);

@@ -23,12 +23,14 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "conn/client_origin.h"
 #include "conn/conn.h"
 #include "conn/conn_table.h"
 #include "conn/frames.h"
 #include "conn/outq.h"
 #include "conn/plain_http.h"
 #include "conn/timer_wheel.h"
+#include "ops/log.h"
 
 enum conn_state { CONN_HEAD, CONN_OPEN, CONN_ENDING, CONN_FLUSHING, CONN_LINGERING, CONN_GONE };
 
@@ -43,6 +45,7 @@ struct conn {
     uint32_t last_seen;      /* tick of the last sign of life */
     uint32_t partial_since;  /* tick when `frames` was borrowed */
     struct conn_handle handle;
+    struct ip address; /* of the client: the peer's until its request says more (client_origin.h) */
     int fd;
     uint16_t head_len;
     uint8_t state;      /* enum conn_state */
@@ -53,6 +56,8 @@ struct conn {
     bool drained : 1;   /* the session is to be told that it may produce again */
     bool paused : 1;    /* by the session */
     bool cut : 1;       /* ends without a farewell */
+    bool announced : 1; /* a PROXY header comes before the request */
+    bool counted : 1;   /* among its address' connections (limit/limits.h) */
 };
 
 /* Deadlines are counted in ticks of half a second. */
@@ -64,6 +69,10 @@ struct conns {
     uv_loop_t *loop;
     const struct site *site;
     const struct conn_ops *ops;
+    struct limits *limits; /* limit/limits.h; NULL: none */
+    struct cidr_list proxies;
+    struct proxy_trust trust;
+    struct log_gate proxy_gate;
     uv_prepare_t before_sleep;
     uv_idle_t keep_awake; /* runs while a turn has left something to write */
     uv_timer_t clock;

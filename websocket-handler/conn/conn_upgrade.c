@@ -2,15 +2,20 @@
  * The HTTP beginning of a connection: gather the head of one request, then become a WebSocket or
  * answer and say good-bye.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "config.h"
 #include "conn/conn_internal.h"
 #include "conn/handshake.h"
+#include "conn/proxy_protocol.h"
 #include "control/control_state.h"
+#include "limit/limits.h"
 #include "metrics.h"
+
+enum {
+    CROWDED_SECONDS = 30, /* when connections of the same address may have ended */
+    PROXY_GATE_MS = 600000,
+};
 
 static void count_status(int status)
 {
@@ -40,6 +45,18 @@ static void refuse(struct conn *c, int status, const char *sentence)
     buf_deinit(&out);
 }
 
+/* One address wants too much: too many connections, or too often. */
+static void refuse_for_now(struct conn *c, uint32_t seconds, const char *sentence)
+{
+    struct buf out;
+
+    metric_add(M_CONNECTIONS_REFUSED, REFUSED_RATE, 1);
+    buf_init(&out, HTTP_ANSWER_MAX_BYTES);
+    plain_http_refuse_for_now(&out, seconds, sentence);
+    answer_and_finish(c, &out, 429);
+    buf_deinit(&out);
+}
+
 static void answer(struct conn *c, const struct http_head *head)
 {
     struct buf out;
@@ -51,34 +68,12 @@ static void answer(struct conn *c, const struct http_head *head)
     buf_deinit(&out);
 }
 
-/* The peer's address as text, IPv4 without its IPv6 prefix; empty when unknown. */
-static struct slice peer_address(int fd, char text[INET6_ADDRSTRLEN])
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t len = sizeof(peer);
-
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
-        return SLICE("");
-    if (peer.ss_family == AF_INET6) {
-        const struct in6_addr *a = &((struct sockaddr_in6 *)&peer)->sin6_addr;
-
-        if (IN6_IS_ADDR_V4MAPPED(a))
-            inet_ntop(AF_INET, a->s6_addr + 12, text, INET6_ADDRSTRLEN);
-        else
-            inet_ntop(AF_INET6, a, text, INET6_ADDRSTRLEN);
-    } else {
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, text, INET6_ADDRSTRLEN);
-    }
-    return slice_str(text);
-}
-
 /* From here on the connection is a client's. */
-static void upgrade(struct conn *c, const struct http_head *head,
-                    const char accept[HANDSHAKE_ACCEPT_LEN])
+static void upgrade(struct conn *c, struct slice host, const char accept[HANDSHAKE_ACCEPT_LEN])
 {
     static const char start[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                                 "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
-    char text[INET6_ADDRSTRLEN], *p;
+    char text[IP_TEXT_BYTES], *p;
     size_t n = sizeof(start) - 1;
 
     p = outq_add(&c->out, &conns.chunks, n + HANDSHAKE_ACCEPT_LEN + 4);
@@ -98,33 +93,68 @@ static void upgrade(struct conn *c, const struct http_head *head,
     conns.n_clients++;
     c->state = CONN_OPEN;
     timer_arm(&conns.wheel, &c->timer, conns_tick() + conns.ping_ticks);
-    c->session =
-        conns.ops->opened(c, http_head_find(head, "Host")->value, peer_address(c->fd, text));
+    c->session = conns.ops->opened(c, host, slice_str(ip_text(&c->address, text)));
     if (!c->session)
         conn_close(c, CONN_CLOSE_INTERNAL);
 }
 
-static bool is_blocked(const struct conn *c)
+/*
+ * Somebody forwards for others and is not trusted to: a proxy whose clients share one address, and
+ * all its limits, until the operator names it. Only proxies are in private networks.
+ */
+static void warn_of_unknown_proxy(const struct conn *c, const struct http_head *head)
 {
-    char text[INET6_ADDRSTRLEN];
-    struct ip ip;
+    static const char *const private_nets[] = {"10.0.0.0/8",  "172.16.0.0/12", "192.168.0.0/16",
+                                               "127.0.0.0/8", "fc00::/7",      "::1"};
+    char text[IP_TEXT_BYTES];
+    uint32_t suppressed;
+    struct cidr net;
 
-    return ip_parse(peer_address(c->fd, text), &ip) && control_blocks(conns.site->control, &ip);
+    if (!http_head_find(head, "X-Forwarded-For") || cidr_list_has(&conns.proxies, &c->address))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(private_nets); i++) {
+        if (cidr_parse(slice_str(private_nets[i]), &net) && cidr_has(&net, &c->address) &&
+            log_gate_open(&conns.proxy_gate, PROXY_GATE_MS, &suppressed))
+            log_warn("conn", "a proxy that is not in TRUSTED_PROXIES: its clients share its limits",
+                     "address=%s", ip_text(&c->address, text));
+    }
+}
+
+/* Counts the connection with its address, if that has room; otherwise it has been answered. */
+static bool count_in(struct conn *c)
+{
+    const struct limit_who who = {.address = &c->address, .tier = TIER_GUEST};
+    uint32_t seconds;
+
+    if (!limits_take(conns.limits, LIMIT_IP_CONNECTS, &who, 1, &seconds)) {
+        refuse_for_now(c, seconds, "Too many new connections from this address.");
+        return false;
+    }
+    if (!limits_enter(conns.limits, LIMIT_IP_CONNECTIONS, &who)) {
+        refuse_for_now(c, CROWDED_SECONDS, "Too many connections from this address.");
+        return false;
+    }
+    c->counted = true;
+    return true;
 }
 
 static void upgrade_if_there_is_room(struct conn *c, const struct http_head *head,
                                      const char accept[HANDSHAKE_ACCEPT_LEN])
 {
+    struct client_origin origin = client_origin_of(head, &c->address, &conns.trust);
+
+    warn_of_unknown_proxy(c, head);
+    c->address = origin.address;
     if (conns.draining) {
         refuse(c, 503, "This relay is about to restart. Please try again in a moment.");
-    } else if (is_blocked(c)) {
+    } else if (control_blocks(conns.site->control, &c->address)) {
         metric_add(M_CONNECTIONS_REFUSED, REFUSED_BLOCKED, 1);
         refuse(c, 403, "blocked: your address is blocked on this relay");
     } else if (conns.n_clients >= conns.max_clients) {
         metric_add(M_CONNECTIONS_REFUSED, REFUSED_FULL, 1);
         refuse(c, 503, "This relay has as many clients as it can serve. Please try again later.");
-    } else {
-        upgrade(c, head, accept);
+    } else if (count_in(c)) {
+        upgrade(c, origin.host, accept);
     }
 }
 
@@ -183,6 +213,40 @@ static void keep(struct conn *c, struct slice bytes)
         conn_destroy(c);
 }
 
+/*
+ * What a proxy says about the client before the request. True when it has been read, *all then
+ * beginning with the request. A proxy that does not keep to the protocol is told nothing: it would
+ * pass that on to the client.
+ */
+static bool read_announcement(struct conn *c, struct slice *all)
+{
+    struct ip client;
+    size_t used = 0;
+
+    switch (proxy_protocol_parse(*all, &client, &used)) {
+    case PROXY_MORE:
+        keep(c, *all);
+        return false;
+    case PROXY_BAD:
+        metric_add(M_CONNECTIONS_REFUSED, REFUSED_PROXY, 1);
+        conn_destroy(c);
+        return false;
+    case PROXY_CLIENT:
+        c->address = client;
+        break;
+    case PROXY_LOCAL:
+        break;
+    }
+    c->announced = false;
+    *all = slice_of(all->ptr + used, all->len - used);
+    if (c->head) { /* what is kept begins with the request as well */
+        memmove(c->head, all->ptr, all->len);
+        c->head_len = (uint16_t)all->len;
+        all->ptr = c->head;
+    }
+    return true;
+}
+
 void conn_read_head(struct conn *c, struct slice bytes)
 {
     struct slice all = bytes, later = {bytes.ptr + bytes.len, 0};
@@ -195,6 +259,16 @@ void conn_read_head(struct conn *c, struct slice bytes)
 
         all = slice_of(c->head, c->head_len);
         later = slice_of(bytes.ptr + taken, bytes.len - taken);
+    }
+    if (c->announced) {
+        if (!read_announcement(c, &all))
+            return;
+        if (c->head) { /* there is room again for what did not fit */
+            size_t taken = gather(c, later);
+
+            all.len += taken;
+            later = slice_of(later.ptr + taken, later.len - taken);
+        }
     }
     switch (http_head_parse(all, &head, &used, &error)) {
     case HTTP_HEAD_MORE:

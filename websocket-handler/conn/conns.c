@@ -18,6 +18,11 @@ void conn_set_ops(const struct conn_ops *ops)
     conns.ops = ops;
 }
 
+void conns_set_limits(struct limits *limits)
+{
+    conns.limits = limits;
+}
+
 /* ---- the end of a turn ---- */
 
 static void publish_tally(void)
@@ -86,9 +91,24 @@ static void read_settings(const struct config *cfg)
     conns.message_ticks = (uint32_t)cfg->message_seconds * TICKS_PER_SECOND;
 }
 
+/* The setting has been checked, so only memory can be wanting. */
+static bool read_proxies(const struct config *cfg)
+{
+    struct buf error;
+    bool good;
+
+    buf_init(&error, KIB);
+    good = cidr_list_parse(slice_str(cfg->trusted_proxies), &conns.proxies, &error);
+    buf_deinit(&error);
+    conns.trust = (struct proxy_trust){&conns.proxies, (enum proxy_header)cfg->proxy_header};
+    return good;
+}
+
 enum err conns_open(uv_loop_t *loop, const struct site *site)
 {
     assert(conns.ops);
+    if (!read_proxies(site->cfg))
+        return ERR_NOMEM;
     conns.loop = loop;
     conns.site = site;
     read_settings(site->cfg);
@@ -102,6 +122,16 @@ enum err conns_open(uv_loop_t *loop, const struct site *site)
         uv_timer_start(&conns.clock, on_clock, TICK_MS, TICK_MS) != 0)
         return ERR_IO;
     return OK;
+}
+
+static struct ip peer_of(int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t len = sizeof(peer);
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+        return (struct ip){{0}};
+    return ip_of_sockaddr((const struct sockaddr *)&peer);
 }
 
 /* A connection in state HEAD that owns fd, or NULL, fd then being closed. */
@@ -122,6 +152,9 @@ static struct conn *conn_new(int fd, enum http_port port)
     }
     c->fd = fd;
     c->port = (uint8_t)port;
+    c->address = peer_of(fd);
+    c->announced = port == HTTP_PUBLIC && conns.site->cfg->proxy_protocol &&
+                   cidr_list_has(&conns.proxies, &c->address);
     c->last_seen = conns_tick();
     timer_init(&c->timer);
     list_init(&c->link);
@@ -209,5 +242,6 @@ void conns_deinit(void)
     conn_table_deinit(&conns.table);
     frames_pool_deinit(&conns.frames);
     outq_pool_deinit(&conns.chunks);
+    cidr_list_deinit(&conns.proxies);
     memset(&conns, 0, sizeof(conns));
 }

@@ -12,6 +12,10 @@
 
 #include "conn/plain_http.h"
 
+struct limits;
+
+/* Before the first connection; NULL for none (limit/limits.h). They must outlive conns_close(). */
+void conns_set_limits(struct limits *limits);
 /* site must outlive the connections. ERR_NOMEM, ERR_IO. */
 NODISCARD enum err conns_open(uv_loop_t *loop, const struct site *site);
 /* Takes over fd, a connected non-blocking socket. Serves it, refuses it or closes it. */

@@ -1,5 +1,7 @@
 #include "conn/plain_http.h"
 
+#include <stdio.h>
+
 #include "config.h"
 #include "conn/landing_page.h"
 #include "conn/nip11.h"
@@ -27,6 +29,7 @@ static const struct status_text statuses[] = {
     {404, "Not Found", ""},
     {405, "Method Not Allowed", "Allow: GET, HEAD, OPTIONS\r\n"},
     {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
+    {429, "Too Many Requests", ""},
     {431, "Request Header Fields Too Large", ""},
     {503, "Service Unavailable", "Retry-After: 10\r\n"},
 };
@@ -80,6 +83,20 @@ int plain_http_refuse(struct buf *out, int status, const char *sentence)
                  true);
     buf_deinit(&body);
     return status;
+}
+
+void plain_http_refuse_for_now(struct buf *out, uint32_t seconds, const char *sentence)
+{
+    char header[48], body[256];
+
+    snprintf(header, sizeof(header), "Retry-After: %u\r\n", (unsigned)seconds);
+    snprintf(body, sizeof(body), "%s Please try again in %u s.\n", sentence, (unsigned)seconds);
+    write_answer(out,
+                 &(struct answer){.status = 429,
+                                  .type = "text/plain; charset=utf-8",
+                                  .headers = header,
+                                  .body = slice_str(body)},
+                 true);
 }
 
 /* A route fills in the answer; what it builds goes into body. */

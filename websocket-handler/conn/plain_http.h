@@ -55,5 +55,7 @@ int plain_http_answer(const struct site *site, enum http_port port, const struct
                       struct buf *out);
 /* Appends a refusal with a sentence; returns status. */
 int plain_http_refuse(struct buf *out, int status, const char *sentence);
+/* The same with 429, and when to try again. */
+void plain_http_refuse_for_now(struct buf *out, uint32_t seconds, const char *sentence);
 
 #endif

@@ -84,7 +84,7 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
     execFileSync(services, ['start', dir], { stdio: ['ignore', 'ignore', 'inherit'] });
     const { TANDEM_PG_BIN: pgBin, ...own } = readEnv(dir);
     for (const name of Object.keys(own)) if (name.startsWith('TANDEM_')) delete own[name];
-    stack.env = { ...own, LOG_LEVEL: 'info', WS_SHUTDOWN_SECONDS: '1', WOT_ENABLED: 'False', ...env };
+    stack.env = { ...own, LOG_LEVEL: 'info', WS_SHUTDOWN_SECONDS: '1', WOT_ENABLED: 'False', RATE_LIMITS: 'False', ...env };
     const handlerService = async (extra = {}) => {
         const port = await freePort();
         return new Service('event-handler', { ...stack.env, EVENT_HANDLER_HOST: '127.0.0.1', EVENT_HANDLER_PORT: String(port), ...extra }, port);

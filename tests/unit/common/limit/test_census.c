@@ -54,6 +54,21 @@ static void alone(void **state)
     census_free(c);
 }
 
+static void privileged(void **state)
+{
+    struct census *c = make();
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        census_enter_freely(c, FEW, alice);
+    assert_false(census_enter(c, FEW, alice, 0));
+    census_leave(c, FEW, alice);
+    assert_false(census_enter(c, FEW, alice, 0));
+    census_leave(c, FEW, alice);
+    assert_true(census_enter(c, FEW, alice, 0));
+    census_free(c);
+}
+
 static void with_others(void **state)
 {
     struct census *c = make();
@@ -108,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone),
+        cmocka_unit_test(privileged),
         cmocka_unit_test(with_others),
         cmocka_unit_test(what_was_heard_of_the_others_expires),
         cmocka_unit_test(reports_are_renewed_and_withdrawn),

@@ -80,6 +80,21 @@ static void costs_larger_than_a_bucket_and_debts(void **state)
     limiter_free(l);
 }
 
+static void refunds(void **state)
+{
+    struct limiter *l = make(100);
+
+    (void)state;
+    assert_true(take(l, SMALL, alice, 3, 1000));
+    limiter_refund(l, SMALL, alice, 2);
+    assert_int_equal(drain(l, SMALL, alice, 1000), 2);
+    limiter_refund(l, SMALL, alice, 50);
+    assert_int_equal(drain(l, SMALL, alice, 1000), 3);
+    limiter_refund(l, SMALL, bob, 1); /* who is not known */
+    assert_int_equal(limiter_subjects(l), 1);
+    limiter_free(l);
+}
+
 static void memory_is_bounded(void **state)
 {
     struct limiter *l = make(50);
@@ -210,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bucket_alone),
         cmocka_unit_test(costs_larger_than_a_bucket_and_debts),
+        cmocka_unit_test(refunds),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(a_rate_holds_across_processes),
         cmocka_unit_test(a_burst_before_the_first_answer_is_paid_back),
