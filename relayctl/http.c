@@ -41,25 +41,44 @@ static void perform(CURL *curl, struct http_answer *out)
         snprintf(out->error, sizeof(out->error), "%s", curl_easy_strerror(code));
 }
 
-void http_get(const struct options *o, const char *url, const char *header, struct http_answer *out)
+/* post.ptr NULL: GET. */
+static void transfer(const struct options *o, const char *url, const char *const *lines,
+                     struct slice post, struct http_answer *out)
 {
     CURL *curl = http_handle(o, out->error);
-    struct curl_slist *headers = curl_slist_append(NULL, header);
+    struct curl_slist *headers = NULL;
 
     out->status = 0;
     buf_init(&out->body, MAX_BODY_MIB * MIB);
+    for (; *lines; lines++)
+        headers = curl_slist_append(headers, *lines);
     if (curl && headers) {
         curl_easy_setopt(curl, CURLOPT_URL, url);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)o->timeout_seconds);
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+        if (post.ptr) {
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post.len);
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, post.ptr);
+        }
         perform(curl, out);
     } else {
         snprintf(out->error, sizeof(out->error), "out of memory");
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
+}
+
+void http_get(const struct options *o, const char *url, const char *header, struct http_answer *out)
+{
+    transfer(o, url, (const char *const[]){header, NULL}, slice_of(NULL, 0), out);
+}
+
+void http_post(const struct options *o, const char *url, const char *const *headers,
+               struct slice body, struct http_answer *out)
+{
+    transfer(o, url, headers, body, out);
 }
 
 void http_answer_deinit(struct http_answer *a)

@@ -1,6 +1,6 @@
 #ifndef RELAYCTL_HTTP_H
 #define RELAYCTL_HTTP_H
-/* What is common to all transfers by libcurl, and GET. Blocking; one thread. */
+/* What is common to all transfers by libcurl, GET and POST. Blocking; one thread. */
 #include <curl/curl.h>
 
 #include "base/buf.h"
@@ -20,6 +20,9 @@ struct http_answer {
  * http_answer_deinit() in any case. */
 void http_get(const struct options *o, const char *url, const char *header,
               struct http_answer *out);
+/* headers ends with NULL. */
+void http_post(const struct options *o, const char *url, const char *const *headers,
+               struct slice body, struct http_answer *out);
 void http_answer_deinit(struct http_answer *a);
 
 #endif

@@ -9,7 +9,8 @@
 #include "output.h"
 
 static const struct command *const commands[] = {
-    &cmd_info, &cmd_pub, &cmd_send, &cmd_req, &cmd_watch, &cmd_count, &cmd_key, &cmd_status,
+    &cmd_info,   &cmd_pub,    &cmd_send, &cmd_req, &cmd_watch,  &cmd_count,     &cmd_key,
+    &cmd_status, &cmd_policy, &cmd_wot,  &cmd_mod, &cmd_invite, &cmd_retention, &cmd_manage,
 };
 
 static const struct command *find_command(const char *name)
@@ -35,7 +36,7 @@ static void print_help(void)
     buf_add_str(&text, "relayctl: talk to a Nostr relay\n\n"
                        "  relayctl [--relay URL] COMMAND [OPTION...] [ARGUMENT...]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        buf_printf(&text, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+        buf_printf(&text, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     buf_add_str(&text, "\n");
     options_help(OPTION_RELAY, &text);
     buf_add_str(&text, "\nrelayctl COMMAND --help tells more of each. It ends with status 0 if all "
