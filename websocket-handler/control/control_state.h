@@ -9,7 +9,7 @@
 #include "nostr/event.h"
 #include "ops/key_set.h"
 
-enum { CONTROL_MAX_BYTES = 16 * 1024 * 1024, CONTROL_MAX_SENTENCES = 64 };
+enum { CONTROL_MAX_BYTES = 64 * 1024 * 1024, CONTROL_MAX_SENTENCES = 64 };
 
 enum wot_state { WOT_OFF, WOT_READY, WOT_BUILDING, WOT_NO_ADMIN };
 

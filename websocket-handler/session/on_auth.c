@@ -97,6 +97,13 @@ static void answer(struct session *s, const struct event *ev, enum verdict v, co
     (void)!reply_ok_id(s, &ev->id, v, sentence);
 }
 
+/* A pubkey that is new on this connection. */
+static void welcome(struct session *s, const struct event *ev)
+{
+    session_ask_access(s, &ev->pubkey);
+    answer(s, ev, VERDICT_ACCEPTED, "");
+}
+
 static void judge(struct session *s, const struct event *ev)
 {
     const char *error;
@@ -123,7 +130,7 @@ static void judge(struct session *s, const struct event *ev)
     else if (!remember(s, &ev->pubkey))
         answer(s, ev, VERDICT_ERROR, "out of memory, please try again");
     else
-        answer(s, ev, VERDICT_ACCEPTED, "");
+        welcome(s, ev);
 }
 
 void on_auth(struct session *s, const struct client_message *msg)

@@ -73,7 +73,9 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
         return NULL;
     s->conn = c;
     s->shared = shared;
+    s->tier = TIER_GUEST;
     list_init(&s->counts);
+    list_init(&s->access_calls);
     query_lane_init(&s->lane);
     s->address_len = address_len;
     s->host_len = host_len;
@@ -93,6 +95,7 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
 static void session_closed(struct session *s)
 {
     subs_close_all(s);
+    session_cancel_access(s);
     session_cancel_counts(s);
     if (s->reading_paused)
         metric_add(M_READING_PAUSED, 0, -1);

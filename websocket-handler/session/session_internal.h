@@ -9,6 +9,7 @@
 #include "live/subscriber.h"
 #include "nostr/event.h"
 #include "nostr/message.h"
+#include "nostr/tier.h"
 #include "session/session.h"
 #include "session/subs.h"
 #include "upstream/query_queue.h"
@@ -42,12 +43,14 @@ struct session {
     struct session_shared *shared;
     struct readers auth; /* authenticated pubkeys, at most INGEST_MAX_AUTH */
     struct subs subs;
-    struct list counts; /* count_call.node */
+    struct list counts;       /* count_call.node */
+    struct list access_calls; /* access_call.node */
     struct query_lane lane;
     uint64_t newest_seq; /* of the verdicts it has had, in the numbering named epoch */
     uint32_t epoch;
     uint32_t n_counts;
     uint32_t pending_events, pending_bytes; /* EVENTs without an OK */
+    enum tier tier;                         /* the best of its authenticated pubkeys' */
     bool reading_paused;
     uint8_t auth_failures;
     uint8_t address_len, host_len;
@@ -82,6 +85,10 @@ void session_on_verdict(const struct batch_sender *sender, const struct ingest_v
                         const char *sentence);
 /* on_count.c: cancels what runs. */
 void session_cancel_counts(struct session *s);
+
+/* access.c: asks who has just authenticated, and cancels what was asked. */
+void session_ask_access(struct session *s, const struct pubkey *pk);
+void session_cancel_access(struct session *s);
 
 /* on_req.c, for REQ and COUNT: checks the id and leaves it in shared->id_json. False: answered. */
 NODISCARD bool session_take_id(struct session *s, const struct client_message *msg);

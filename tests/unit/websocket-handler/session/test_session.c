@@ -17,6 +17,7 @@
 #include "session/session.h"
 #include "session/session_internal.h"
 #include "upstream/batcher.h"
+#include "upstream/handler_client.h"
 #include "upstream/query_queue.h"
 #include "upstream/upstream.h"
 #include "websocket-handler/fake_conn.h"
@@ -115,6 +116,37 @@ enum err batcher_add(struct batcher *b, const struct batch_sender *from,
     snprintf(record, sizeof record, "%zu " SLICE_FMT " " SLICE_FMT, rec->n_auth,
              SLICE_ARG(rec->address), SLICE_ARG(rec->event));
     return OK;
+}
+
+/* Who has authenticated is asked; a test answers. */
+static struct handler_sink *access_sink;
+static char access_query[100];
+
+struct handler_call *handler_call_start(struct handler_client *hc,
+                                        const struct handler_request *req,
+                                        struct handler_sink *sink)
+{
+    (void)hc;
+    assert_int_equal(req->route, HANDLER_ACCESS);
+    access_sink = sink;
+    snprintf(access_query, sizeof access_query, "%s", req->query);
+    return (struct handler_call *)sink;
+}
+
+void handler_call_cancel(struct handler_call *call)
+{
+    if ((struct handler_sink *)call == access_sink)
+        access_sink = NULL;
+}
+
+static void answer_access(enum err err, const char *json)
+{
+    struct handler_sink *sink = access_sink;
+    const struct handler_result result = {.err = err, .sentence = "x", .body = slice_str(json)};
+
+    assert_non_null(sink);
+    access_sink = NULL;
+    sink->ops->done(sink, &result);
 }
 
 static struct fanout *fanout;
@@ -869,6 +901,47 @@ static void a_banned_key_is_closed_and_cannot_come_back(void **state)
                         ACCEPTED);
 }
 
+static void the_tier_is_the_best_of_the_pubkeys(void **state)
+{
+    static const struct {
+        const char *json;
+        enum err err;
+        enum tier tier;
+    } rows[] = {
+        {"", ERR_BUSY, TIER_GUEST},
+        {"{\"tier\":\"king\",\"banned\":false}", OK, TIER_GUEST},
+        {"{\"tier\":\"known\",\"banned\":false,\"followers\":3}", OK, TIER_KNOWN},
+        {"{\"tier\":\"admin\"}", OK, TIER_KNOWN},
+        {"{\"tier\":\"trusted\",\"banned\":false}", OK, TIER_TRUSTED},
+        {"{\"tier\":\"guest\",\"banned\":false}", OK, TIER_TRUSTED},
+    };
+    char challenge[33];
+
+    (void)state;
+    read_challenge(conn, challenge);
+    assert_int_equal(conn->session->tier, TIER_GUEST);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_string_equal(
+            authenticate((unsigned)i, "ws://relay.example:8008", challenge, NOW, 22242), ACCEPTED);
+        assert_int_equal(strlen(access_query), strlen("?pubkey=") + 64);
+        answer_access(rows[i].err, rows[i].json);
+        assert_int_equal(conn->session->tier, rows[i].tier);
+        authenticate((unsigned)i, "ws://relay.example:8008", challenge, NOW, 22242);
+        assert_null(access_sink); /* known already */
+    }
+    authenticate(9, "ws://relay.example:8008", challenge, NOW, 22242);
+    answer_access(OK, "{\"tier\":\"muted\",\"banned\":true}");
+    expect("[\"NOTICE\",\"blocked: your key is banned from this relay\"]\n");
+    assert_int_equal(conn->reason, CONN_CLOSE_BLOCKED);
+    reopen(AUTH_PRIVATE);
+    read_challenge(conn, challenge);
+    authenticate(1, "ws://relay.example:8008", challenge, NOW, 22242);
+    assert_non_null(access_sink);
+    disconnect_client(conn);
+    assert_null(access_sink);
+    conn = connect_client(0);
+}
+
 static void a_blocked_address_is_closed(void **state)
 {
     char challenge[33];
@@ -936,6 +1009,7 @@ int main(void)
         TEST(a_banned_key_is_closed_and_cannot_come_back),
         TEST(a_blocked_address_is_closed),
         TEST(rows_read_before_a_ban_are_not_sent_after_it),
+        TEST(the_tier_is_the_best_of_the_pubkeys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
