@@ -7,12 +7,20 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "config.h"
+#include "ingest/batch.h"
+#include "manage/membership.h"
 #include "manage/method.h"
+#include "manage/moves.h"
+#include "manage/reports.h"
+#include "nostr/kind.h"
+#include "ops/log.h"
 
 enum {
     QUEUE_MOST = 64,               /* requests that wait */
     ANSWER_CAP = 16 * 1024 * 1024, /* a long list */
-    IDLE_MS = 1000,
+    TASKS_MOST = 1024,             /* reports and requests that wait */
+    TICK_MS = 1000,
+    CLEAN_MS = 60000,
 };
 
 struct manage_request {
@@ -23,17 +31,29 @@ struct manage_request {
     void *ctx;
 };
 
+struct task { /* what a stored event asks for */
+    struct list link;
+    bool vanish; /* else a report */
+    struct pubkey pubkey;
+    struct report report;
+};
+
 struct manage {
     struct manage_setup setup;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the next four */
+    pthread_mutex_t lock; /* guards the next seven */
     pthread_cond_t wake;
     struct list requests;
     size_t n_requests;
+    struct list tasks;
+    struct list joins; /* items of the ingest: kinds 28934 and 28936 */
+    size_t n_tasks;    /* of both */
     bool stopping;
     /* The thread's own. */
     struct db db;
-    struct db_target target;
+    struct db_target target, writer_target;
+    uint64_t tick_ms, clean_ms; /* when each is due */
+    bool announced;
 };
 
 static const char session_settings[] =
@@ -104,6 +124,135 @@ void manage_request_free(struct manage_request *r)
     free(r);
 }
 
+/* ---- what stored events ask for ---- */
+
+static bool enqueue(struct manage *m, struct list *queue, struct list *link)
+{
+    bool fits;
+
+    pthread_mutex_lock(&m->lock);
+    fits = !m->stopping && m->n_tasks < TASKS_MOST;
+    if (fits) {
+        list_push(queue, link);
+        m->n_tasks++;
+        pthread_cond_signal(&m->wake);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return fits;
+}
+
+static void on_stored(const struct event *ev, void *ctx)
+{
+    struct manage *m = ctx;
+    struct task *t = calloc(1, sizeof *t);
+    struct access_view *view = access_acquire(m->setup.access);
+    bool wanted = false;
+
+    if (t) {
+        t->pubkey = ev->pubkey;
+        t->vanish = ev->kind == KIND_VANISH;
+        wanted = t->vanish ? key_set_has_pubkey(&view->lists->members, &ev->pubkey)
+                           : report_read(ev, view, &t->report);
+    }
+    access_release(view);
+    if (wanted && enqueue(m, &m->tasks, &t->link))
+        return;
+    if (wanted)
+        log_warn("manage", "too many reports wait: one was not taken note of", "");
+    free(t);
+}
+
+static void on_request(struct ingest_item *item, void *ctx)
+{
+    struct manage *m = ctx;
+
+    if (!enqueue(m, &m->joins, &item->link))
+        ingest_decide(item, VERDICT_ERROR, "too many requests are waiting, please try again");
+}
+
+static struct list *take(struct manage *m, struct list *queue)
+{
+    struct list *link;
+
+    pthread_mutex_lock(&m->lock);
+    link = list_pop(queue);
+    if (link)
+        m->n_tasks--;
+    pthread_mutex_unlock(&m->lock);
+    return link;
+}
+
+static void do_task(struct manage *m, const struct task *t)
+{
+    struct access_view *view = access_acquire(m->setup.access);
+    enum err err = db_ready(&m->db);
+
+    if (!err)
+        err = t->vanish ? membership_forget(&m->db, view, &t->pubkey)
+                        : report_take(&m->db, m->setup.cfg, &t->report);
+    access_release(view);
+    if (err)
+        log_warn("manage", "a report or a departure could not be noted", "");
+}
+
+static void do_join(struct manage *m, struct ingest_item *item)
+{
+    struct access_view *view = access_acquire(m->setup.access);
+    const char *message;
+    enum verdict v = membership_request(&m->db, view, &item->ev, &message);
+
+    access_release(view);
+    ingest_decide(item, v, message);
+}
+
+static void do_tasks(struct manage *m)
+{
+    struct list *link;
+
+    while ((link = take(m, &m->joins)))
+        do_join(m, container_of(link, struct ingest_item, link));
+    while ((link = take(m, &m->tasks))) {
+        struct task *t = container_of(link, struct task, link);
+
+        do_task(m, t);
+        free(t);
+    }
+}
+
+/* ---- what follows from decisions ---- */
+
+/* One step of each. True when there is more to do at once. */
+static bool follow_up(struct manage *m)
+{
+    struct access_view *view = access_acquire(m->setup.access);
+    bool more_moves = false, more_events = false;
+    enum err err = db_ready(&m->db);
+
+    if (!err && m->setup.cfg->nip43_enabled && !m->announced)
+        m->announced = membership_announce(&m->db) == OK;
+    if (!err)
+        err = moves_step(&m->db, &m->writer_target, &more_moves);
+    if (!err)
+        err = membership_publish(&m->db, view, m->setup.ingest, &more_events);
+    access_release(view);
+    if (err && m->db.conn && PQtransactionStatus(m->db.conn) != PQTRANS_IDLE &&
+        db_run(&m->db, "ROLLBACK") != OK)
+        db_drop(&m->db);
+    return !err && (more_moves || more_events);
+}
+
+static void tick(struct manage *m)
+{
+    uint64_t now = clock_mono_ms();
+
+    m->tick_ms = follow_up(m) ? now : now + TICK_MS;
+    if (now < m->clean_ms)
+        return;
+    m->clean_ms = now + CLEAN_MS;
+    if (db_ready(&m->db) == OK && membership_clean(&m->db) != OK)
+        log_warn("manage", "expired invitations could not be removed", "");
+}
+
 /* ---- the thread ---- */
 
 static struct timespec in_ms(uint64_t ms)
@@ -117,14 +266,15 @@ static struct timespec in_ms(uint64_t ms)
     return t;
 }
 
-/* The next request, or NULL after a while without one, and when stopping. */
-static struct manage_request *next_request(struct manage *m, uint64_t patience_ms)
+/* The next request, or NULL when something else is to be done. */
+static struct manage_request *next_request(struct manage *m)
 {
-    struct timespec until = in_ms(patience_ms);
+    uint64_t now = clock_mono_ms();
+    struct timespec until = in_ms(m->tick_ms > now ? m->tick_ms - now : 0);
     struct list *link = NULL;
 
     pthread_mutex_lock(&m->lock);
-    while (list_empty(&m->requests) && !m->stopping &&
+    while (list_empty(&m->requests) && m->n_tasks == 0 && !m->stopping &&
            pthread_cond_timedwait(&m->wake, &m->lock, &until) == 0)
         continue;
     if (!m->stopping && (link = list_pop(&m->requests)))
@@ -148,10 +298,15 @@ static void *run(void *arg)
     struct manage *m = arg;
 
     while (!is_stopping(m)) {
-        struct manage_request *r = next_request(m, IDLE_MS);
+        struct manage_request *r = next_request(m);
 
-        if (r)
+        if (r) {
             answer(m, r);
+            m->tick_ms = 0; /* what follows from it should not wait */
+        }
+        do_tasks(m);
+        if (clock_mono_ms() >= m->tick_ms)
+            tick(m);
     }
     return NULL;
 }
@@ -165,15 +320,21 @@ struct manage *manage_start(const struct manage_setup *setup)
         return NULL;
     m->setup = *setup;
     m->target = config_write_target(setup->cfg, "manage");
+    m->writer_target = config_write_target(setup->cfg, "restore");
     db_init(&m->db, &m->target, session_settings);
     list_init(&m->requests);
+    list_init(&m->tasks);
+    list_init(&m->joins);
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&m->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&m->thread, NULL, run, m) == 0)
+    if (pthread_create(&m->thread, NULL, run, m) == 0) {
+        if (setup->ingest)
+            ingest_set_hooks(setup->ingest, &(struct ingest_hooks){on_stored, on_request, m});
         return m;
+    }
     manage_free(m);
     return NULL;
 }
@@ -195,6 +356,11 @@ bool manage_stop(struct manage *m, uint64_t deadline_ms)
         return false;
     while ((link = list_pop(&m->requests)))
         refuse(container_of(link, struct manage_request, link));
+    while ((link = take(m, &m->joins)))
+        ingest_decide(container_of(link, struct ingest_item, link), VERDICT_ERROR,
+                      "the relay is shutting down, please try again");
+    while ((link = take(m, &m->tasks)))
+        free(container_of(link, struct task, link));
     return true;
 }
 

@@ -28,6 +28,10 @@ const char erase_sql[] =
            ", tags AS (DELETE FROM event_tags t USING gone g, unnest(g.tag_keys) AS k(key) WHERE "
            "t.key = k.key"
            " AND t.created_at = g.created_at AND t.tie = g.tie AND t.seq = g.seq)"
+           /* What a ban has taken out of service (0004_moderation.sql) goes as well. */
+           ", withheld AS (DELETE FROM withheld_events w WHERE (w.pubkey = $2 AND w.created_at <= "
+           "$3)"
+           " OR (w.kind = 1059 AND w.tag_keys @> ARRAY[$4] AND position($5 IN w.event) > 0))"
            " SELECT count(*) FROM gone";
 
 void erase_params(struct db_params *p, const struct vanish *v, const struct siphash_key *tag_secret,
