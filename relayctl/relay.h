@@ -4,9 +4,9 @@
  * A conversation with one relay: Nostr messages over client/ws_client.h. It prints NOTICEs, and
  * authenticates (NIP-42) when its user says so. One thread.
  */
+#include "client/relay_message.h"
 #include "nostr/event.h"
 #include "options.h"
-#include "client/relay_message.h"
 
 struct relay;
 struct signer;
