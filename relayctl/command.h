@@ -23,6 +23,7 @@ struct command {
 };
 
 extern const struct command cmd_info, cmd_pub, cmd_send, cmd_req, cmd_watch, cmd_count, cmd_key,
-    cmd_status, cmd_mod, cmd_wot, cmd_policy, cmd_retention, cmd_invite, cmd_manage;
+    cmd_status, cmd_mod, cmd_wot, cmd_policy, cmd_retention, cmd_invite, cmd_manage, cmd_export,
+    cmd_import;
 
 #endif

@@ -35,3 +35,12 @@ const sigset_t *interrupt_mask(void)
 {
     return catching ? &outside : NULL;
 }
+
+bool interrupt_pending(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigpending(&set);
+    return interrupt_seen() || sigismember(&set, SIGINT) || sigismember(&set, SIGTERM);
+}

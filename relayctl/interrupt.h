@@ -12,6 +12,8 @@
 /* From now on SIGINT and SIGTERM are noted instead of ending the program. */
 void interrupt_catch(void);
 bool interrupt_seen(void);
+/* The same for those who never wait. */
+bool interrupt_pending(void);
 /* The mask to wait with; NULL, which leaves it alone, when nothing is caught. */
 const sigset_t *interrupt_mask(void);
 

@@ -9,8 +9,9 @@
 #include "output.h"
 
 static const struct command *const commands[] = {
-    &cmd_info,   &cmd_pub,    &cmd_send, &cmd_req, &cmd_watch,  &cmd_count,     &cmd_key,
-    &cmd_status, &cmd_policy, &cmd_wot,  &cmd_mod, &cmd_invite, &cmd_retention, &cmd_manage,
+    &cmd_info,      &cmd_pub,    &cmd_send,   &cmd_req,    &cmd_watch, &cmd_count,
+    &cmd_key,       &cmd_status, &cmd_policy, &cmd_wot,    &cmd_mod,   &cmd_invite,
+    &cmd_retention, &cmd_manage, &cmd_export, &cmd_import,
 };
 
 static const struct command *find_command(const char *name)

@@ -37,6 +37,8 @@ static const struct option_row rows[] = {
      "the limit of each filter, instead of its own"},
     {"window", "N", TYPE_NUMBER, FIELD(window), 1, 4096, OPTION_WINDOW,
      "events sent before their answers are waited for (256)"},
+    {"after", "SEQ", TYPE_NUMBER, FIELD(after), 0, INT64_MAX, OPTION_AFTER,
+     "only what was stored after this seq (0)"},
     {"handler", "URL", TYPE_TEXT, FIELD(handler), 0, 0, OPTION_HANDLER,
      "the event handler (http://127.0.0.1:8009)"},
     {"metrics", "URL", TYPE_TEXT, FIELD(metrics), 0, 0, OPTION_METRICS,

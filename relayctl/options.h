@@ -21,6 +21,7 @@ enum option_bit {
     OPTION_METRICS = 1 << 10,
     OPTION_TIMEOUT = 1 << 11,
     OPTION_CA = 1 << 12,
+    OPTION_AFTER = 1 << 13,
 };
 
 /* What it takes to talk to a relay. */
@@ -40,6 +41,7 @@ struct options {
     int64_t pow;
     int64_t limit; /* -1: none given */
     int64_t window;
+    int64_t after; /* a seq */
     int64_t timeout_seconds;
     bool auth;
     bool print;
