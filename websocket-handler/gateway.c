@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "conn/conns.h"
+#include "limit/limits.h"
 #include "live/fanout.h"
 #include "live/live.h"
 #include "ops/log.h"
@@ -189,7 +190,12 @@ enum err gateway_start(struct gateway *g, const struct config *cfg, int public_f
     g->control = control_start(&g->loop, g->upstream->client, &g->control_watch);
     if (!g->control)
         return ERR_NOMEM;
-    session_setup(&(struct session_env){.cfg = cfg, .upstream = g->upstream, .live = g->live});
+    err = limits_start(&g->loop, cfg, &g->limits);
+    if (err)
+        return err;
+    conns_set_limits(g->limits);
+    session_setup(&(struct session_env){
+        .limits = g->limits, .cfg = cfg, .upstream = g->upstream, .live = g->live});
     err = listen_on(&g->public, g, public_fd, HTTP_PUBLIC);
     if (!err && metrics_fd >= 0)
         err = listen_on(&g->metrics, g, metrics_fd, HTTP_METRICS);
@@ -208,6 +214,7 @@ void gateway_stop(struct gateway *g)
     listener_close(&g->public);
     listener_close(&g->metrics);
     conns_close();
+    limits_stop(g->limits);
     live_stop(g->live);
     control_stop(g->control);
     upstream_stop(g->upstream);

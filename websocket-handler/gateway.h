@@ -23,6 +23,7 @@
 #include "live/live.h"
 
 struct config;
+struct limits;
 struct upstream;
 
 enum gateway_phase { GATEWAY_SERVING, GATEWAY_SETTLING, GATEWAY_CLOSING, GATEWAY_LEAVING };
@@ -33,6 +34,7 @@ struct gateway {
     struct site site;
     struct upstream *upstream;
     struct live *live;
+    struct limits *limits;
     struct live_watch live_watch;
     struct control *control;
     struct control_watch control_watch;

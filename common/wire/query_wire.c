@@ -28,6 +28,11 @@ void query_request_write(struct buf *out, const struct query_request *q)
         buf_add_str(out, ",\"after\":");
         buf_add_u64(out, q->after);
     }
+    if (q->client.len > 0) {
+        buf_add_str(out, ",\"client\":\"");
+        buf_add_slice(out, q->client);
+        buf_add_char(out, '"');
+    }
     buf_add_char(out, '}');
 }
 
@@ -40,16 +45,14 @@ struct parse {
 };
 
 typedef bool member_fn(struct parse *p);
-static member_fn read_filters, read_readers, read_min_seq, read_after;
+static member_fn read_filters, read_readers, read_min_seq, read_after, read_client;
 
 static const struct member {
     const char *name;
     member_fn *read;
 } members[] = {
-    {"filters", read_filters},
-    {"readers", read_readers},
-    {"min_seq", read_min_seq},
-    {"after", read_after},
+    {"filters", read_filters}, {"readers", read_readers}, {"min_seq", read_min_seq},
+    {"after", read_after},     {"client", read_client},
 };
 
 static bool fail(struct parse *p, const char *error)
@@ -117,6 +120,24 @@ static bool read_after(struct parse *p)
     return read_seq(p, &p->out->after, "after must be an integer, 0 or more");
 }
 
+static bool is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] >= 0x7f || text.ptr[i] == '"' || text.ptr[i] == '\\')
+            return false;
+    return true;
+}
+
+static bool read_client(struct parse *p)
+{
+    struct slice *client = &p->out->client;
+
+    if (jread_peek(&p->r) != J_STRING || !jread_string(&p->r, client) ||
+        client->len > QUERY_MAX_CLIENT || !is_plain(*client))
+        return fail(p, "client must be a string of at most 64 plain characters");
+    return true;
+}
+
 static bool read_member(struct parse *p, struct slice name, unsigned *seen)
 {
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
@@ -174,6 +195,8 @@ void query_end_write(struct buf *out, const struct query_end *end)
     buf_add_u64(out, end->seq);
     write_bool(out, ",\"more\":", end->more);
     write_bool(out, ",\"hidden\":", end->hidden);
+    buf_add_str(out, ",\"cost\":");
+    buf_add_u64(out, end->cost_ms);
     buf_add_str(out, "}\n");
 }
 
@@ -182,5 +205,25 @@ bool query_end_parse(struct slice line, struct query_end *out)
     return take_text(&line, SLICE("{\"end\":true,\"seq\":")) && take_u64(&line, &out->seq) &&
            take_text(&line, SLICE(",\"more\":")) && take_bool(&line, &out->more) &&
            take_text(&line, SLICE(",\"hidden\":")) && take_bool(&line, &out->hidden) &&
+           take_text(&line, SLICE(",\"cost\":")) && take_u64(&line, &out->cost_ms) &&
            slice_eq(line, SLICE("}"));
+}
+
+/* ---- the answer to a count ---- */
+
+void query_cost_write(struct buf *out, uint64_t cost_ms)
+{
+    buf_add_str(out, "{\"cost\":");
+    buf_add_u64(out, cost_ms);
+    buf_add_str(out, "}\n");
+}
+
+bool query_count_parse(struct slice body, struct slice *json, uint64_t *cost_ms)
+{
+    *cost_ms = 0;
+    if (!take_line(&body, json) || json->len < 2 || json->ptr[0] != '{' ||
+        json->ptr[json->len - 1] != '}')
+        return false;
+    return body.len == 0 || (take_text(&body, SLICE("{\"cost\":")) && take_u64(&body, cost_ms) &&
+                             slice_eq(body, SLICE("}\n")));
 }

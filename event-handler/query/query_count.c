@@ -145,5 +145,6 @@ enum err query_count_page(struct query_run *run, const struct page_context *ctx,
         c.n = c.cap;
     c.sketches = c.sketches && !c.approximate; /* of a part it would say too little */
     write_answer(&c, out);
+    query_cost_write(out, query_run_cost_ms(run, ctx));
     return OK;
 }

@@ -192,7 +192,8 @@ enum err query_after_page(struct query_run *run, const struct page_context *ctx,
     if (!err) {
         *end = !full && (PQntuples(rows) < (int)ctx->rows || PQgetisnull(rows, 0, FEED_SEQ));
         if (*end)
-            query_end_write(out, &(struct query_end){run->snapshot, false, run->hidden});
+            query_end_write(out, &(struct query_end){run->snapshot, false, run->hidden,
+                                                     query_run_cost_ms(run, ctx)});
     }
     PQclear(rows);
     return err;

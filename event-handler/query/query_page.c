@@ -396,9 +396,17 @@ enum err query_events_page(struct query_run *run, const struct page_context *ctx
     if (*end && !run->has_snapshot)
         err = query_head(run, ctx);
     if (*end)
-        query_end_write(out, &(struct query_end){run->snapshot, run->more, run->hidden});
+        query_end_write(out, &(struct query_end){run->snapshot, run->more, run->hidden,
+                                                 query_run_cost_ms(run, ctx)});
     metric_add(M_QUERY_EVENTS, 0, (int64_t)writer.n);
     return err;
+}
+
+uint64_t query_run_cost_ms(const struct query_run *run, const struct page_context *ctx)
+{
+    uint64_t now = ctx->started_us ? clock_mono_us() - ctx->started_us : 0;
+
+    return (run->spent_us + now + 999) / 1000;
 }
 
 enum err query_head(struct query_run *run, const struct page_context *ctx)

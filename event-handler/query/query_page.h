@@ -18,6 +18,7 @@ struct page_context {
     int64_t count_cap;
     size_t rows;          /* most events on a page */
     size_t bytes;         /* a page that has reached this is full; at least one event is on it */
+    uint64_t started_us;  /* clock_mono_us(); 0 when nobody asks for the cost */
     uint64_t deadline_ms; /* clock_mono_ms() */
 };
 
@@ -41,6 +42,8 @@ struct query_run {
         size_t n, room;
     } seen;
     bool more, hidden;
+
+    uint64_t spent_us; /* on former pages, by their worker */
 };
 
 enum { RUN_ARENA_CAP = 16 * 1024 * 1024 };
@@ -64,6 +67,8 @@ NODISCARD enum err query_feed_page(struct query_run *run, const struct page_cont
 NODISCARD enum err query_count_page(struct query_run *run, const struct page_context *ctx,
                                     struct buf *out);
 
+/* The time spent on it so far, this page included. */
+uint64_t query_run_cost_ms(const struct query_run *run, const struct page_context *ctx);
 /* Reads the snapshot where no scan did. */
 NODISCARD enum err query_head(struct query_run *run, const struct page_context *ctx);
 /* The environment of this page's scans, with the snapshot of former pages. */

@@ -4,9 +4,10 @@
  *   query_start -> WAITING -> RUNNING -> READY --query_next--> WAITING ...
  *                                          \---query_free---> gone
  *
- * WAITING queries stand in one queue; a worker takes the first, fills one page and says `ready`,
- * and forgets it. So pages of long answers alternate with short ones, and a client that reads
- * slowly costs its page and nothing more.
+ * WAITING queries are taken in turns (turns.h); a worker takes one, fills one page and says
+ * `ready`, and forgets it. So pages of long answers alternate with short ones, a client with many
+ * queries does not hold up one with a single one, and one that reads slowly costs its page and
+ * nothing more.
  *
  * Memory: at most READ_QUEUE queries exist, and pages are cut short once those that wait for their
  * readers add up.
@@ -21,10 +22,10 @@
 
 #include "access/access.h"
 #include "base/clock.h"
-#include "base/list.h"
 #include "config.h"
 #include "metrics.h"
 #include "query/query_page.h"
+#include "query/turns.h"
 #include "store/index_keys.h"
 
 enum {
@@ -35,6 +36,7 @@ enum {
     MAX_SEARCH_BYTES = 1024,
     IDLE_CHECK_SECONDS = 1,
     SETTINGS_TEXT = 512,
+    CLIENTS_IN_QUEUE = 8, /* so many clients can fill READ_QUEUE, and no fewer */
 };
 
 struct worker {
@@ -57,8 +59,8 @@ struct query_pool {
 
     pthread_mutex_t lock;
     pthread_cond_t work;
-    struct list waiting;
-    size_t n_waiting, n_running;
+    struct turns turns;
+    size_t n_running;
     size_t n_queries;  /* alive; the pool's memory goes with the last */
     size_t page_bytes; /* of pages that wait for their readers */
     bool stopping, stopped;
@@ -71,7 +73,7 @@ struct query_pool {
 enum query_state { QUERY_WAITING, QUERY_RUNNING, QUERY_READY };
 
 struct query {
-    struct list link;
+    struct turn turn;
     struct query_pool *pool;
     enum query_state state;
     struct query_run run;
@@ -143,6 +145,7 @@ static enum err run_page(struct worker *w, struct query *q, size_t bytes)
                                .count_cap = cfg->count_cap,
                                .rows = (size_t)cfg->query_page,
                                .bytes = bytes,
+                               .started_us = clock_mono_us(),
                                .deadline_ms = clock_mono_ms() + (uint64_t)cfg->read_timeout_ms};
     enum err err = q->on_primary
                        ? ready_db(db, &w->primary_generation, &w->primary_secret_known, secret)
@@ -179,6 +182,7 @@ static void fill_page(struct worker *w, struct query *q, size_t bytes)
         err = run_on_primary(w, q, bytes);
     atomic_store_explicit(&w->pool->database_ok, err != ERR_IO, memory_order_relaxed);
     metric_set(M_READ_DATABASE_UP, 0, err != ERR_IO);
+    q->run.spent_us += clock_mono_us() - start;
     metric_observe(M_QUERY_SECONDS, 0, clock_mono_us() - start);
     if (err) {
         fail_page(q, err);
@@ -207,26 +211,24 @@ static void check_database(struct worker *w)
 static struct query *take_query(struct worker *w)
 {
     struct query_pool *pool = w->pool;
+    struct turn *turn = NULL;
     struct timespec until;
-    struct list *link;
     struct query *q;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += IDLE_CHECK_SECONDS;
-    while (list_empty(&pool->waiting) && !pool->stopping) {
+    while (!pool->stopping && (turn = turns_take(&pool->turns)) == NULL) {
         if (w != pool->workers)
             pthread_cond_wait(&pool->work, &pool->lock);
         else if (pthread_cond_timedwait(&pool->work, &pool->lock, &until) != 0)
             return NULL;
     }
-    link = pool->stopping ? NULL : list_pop(&pool->waiting);
-    if (!link)
+    if (!turn)
         return NULL;
-    q = container_of(link, struct query, link);
+    q = container_of(turn, struct query, turn);
     q->state = QUERY_RUNNING;
-    pool->n_waiting--;
     pool->n_running++;
-    metric_set(M_QUERY_WAITING, 0, (int64_t)pool->n_waiting);
+    metric_set(M_QUERY_WAITING, 0, (int64_t)pool->turns.n_waiting);
     metric_set(M_QUERY_RUNNING, 0, (int64_t)pool->n_running);
     return q;
 }
@@ -245,6 +247,9 @@ static void serve(struct worker *w, struct query *q)
     q->counted = q->page.room;
     pool->page_bytes += q->counted;
     pool->n_running--;
+    turns_done(&pool->turns, &q->turn);
+    if (pool->turns.n_waiting > 0) /* its client may have another one that had to wait for this */
+        pthread_cond_signal(&pool->work);
     metric_set(M_QUERY_RUNNING, 0, (int64_t)pool->n_running);
     pthread_mutex_unlock(&pool->lock);
     q->ready(q, q->ctx); /* q may be gone afterwards */
@@ -303,6 +308,7 @@ static void free_pool(struct query_pool *pool)
 {
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
+    turns_deinit(&pool->turns);
     query_sql_free(pool->sql);
     free(pool->workers);
     free(pool);
@@ -330,7 +336,8 @@ struct query_pool *query_pool_start(const struct config *cfg, struct access *acc
     pool->write_target = config_write_target(cfg, "read-primary");
     pool->has_replica = !same_server(&pool->read_target, &pool->write_target);
     write_settings(pool);
-    list_init(&pool->waiting);
+    turns_init(&pool->turns, ((size_t)cfg->read_workers + 1) / 2,
+               1 + (size_t)cfg->read_queue / CLIENTS_IN_QUEUE);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -358,7 +365,7 @@ static void refuse(struct query *q)
 
 void query_pool_stop(struct query_pool *pool)
 {
-    struct list *link;
+    struct turn *turn;
     bool unused;
 
     pthread_mutex_lock(&pool->lock);
@@ -369,10 +376,9 @@ void query_pool_stop(struct query_pool *pool)
         pthread_join(pool->workers[i].thread, NULL);
 
     pthread_mutex_lock(&pool->lock);
-    while ((link = list_pop(&pool->waiting))) {
-        struct query *q = container_of(link, struct query, link);
+    while ((turn = turns_evict(&pool->turns))) {
+        struct query *q = container_of(turn, struct query, turn);
 
-        pool->n_waiting--;
         q->state = QUERY_READY;
         pthread_mutex_unlock(&pool->lock);
         refuse(q);
@@ -388,7 +394,7 @@ void query_pool_stop(struct query_pool *pool)
 void query_pool_health(struct query_pool *pool, struct query_health *out)
 {
     pthread_mutex_lock(&pool->lock);
-    out->waiting = pool->n_waiting;
+    out->waiting = pool->turns.n_waiting;
     out->running = pool->n_running;
     pthread_mutex_unlock(&pool->lock);
     out->database_ok = atomic_load_explicit(&pool->database_ok, memory_order_relaxed);
@@ -431,7 +437,7 @@ static void make_feed_request(struct query *q, uint64_t after, uint32_t limit)
     q->run.request.min_seq = q->pool->has_replica ? after : 0;
 }
 
-/* Puts q behind the others; false when the pool is stopping. Called with the lock held. */
+/* Makes q wait for its turn; false when the pool is stopping. Called with the lock held. */
 static bool enqueue(struct query *q)
 {
     struct query_pool *pool = q->pool;
@@ -439,11 +445,24 @@ static bool enqueue(struct query *q)
     if (pool->stopping)
         return false;
     q->state = QUERY_WAITING;
-    list_push(&pool->waiting, &q->link);
-    pool->n_waiting++;
-    metric_set(M_QUERY_WAITING, 0, (int64_t)pool->n_waiting);
+    turns_wait(&pool->turns, &q->turn);
+    metric_set(M_QUERY_WAITING, 0, (int64_t)pool->turns.n_waiting);
     pthread_cond_signal(&pool->work);
     return true;
+}
+
+/* The first time: among its client's queries as well. */
+static enum err enter(struct query *q)
+{
+    struct query_pool *pool = q->pool;
+    bool entered;
+
+    pthread_mutex_lock(&pool->lock);
+    entered = turns_join(&pool->turns, &q->turn, q->run.request.client) == OK && enqueue(q);
+    pthread_mutex_unlock(&pool->lock);
+    if (!entered)
+        metric_add(M_QUERIES, QUERY_METRIC_BUSY, 1);
+    return entered ? OK : ERR_BUSY;
 }
 
 static bool admit(struct query_pool *pool)
@@ -488,7 +507,6 @@ enum err query_start(struct query_pool *pool, enum query_verb verb, struct slice
     q->pool = pool;
     q->ready = ready;
     q->ctx = ctx;
-    list_init(&q->link);
     query_run_init(&q->run, verb);
     buf_init(&q->page, PAGE_CAP);
     if (verb == QUERY_FEED)
@@ -499,9 +517,7 @@ enum err query_start(struct query_pool *pool, enum query_verb verb, struct slice
         metric_add(M_QUERIES, QUERY_METRIC_INVALID, 1);
     } else {
         *out = q; /* before a worker can call ready */
-        pthread_mutex_lock(&pool->lock);
-        err = enqueue(q) ? OK : ERR_BUSY;
-        pthread_mutex_unlock(&pool->lock);
+        err = enter(q);
     }
     if (err) {
         *out = NULL;
@@ -546,6 +562,8 @@ void query_free(struct query *q)
     assert(q->state == QUERY_READY);
     pthread_mutex_lock(&pool->lock);
     uncount_page(q);
+    if (q->turn.client)
+        turns_leave(&pool->turns, &q->turn);
     pthread_mutex_unlock(&pool->lock);
     query_run_deinit(&q->run);
     buf_deinit(&q->page);

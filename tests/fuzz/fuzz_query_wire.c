@@ -41,6 +41,15 @@ static void check_end(struct slice line)
     buf_deinit(&again);
 }
 
+static void check_count(struct slice body)
+{
+    struct slice json;
+    uint64_t cost;
+
+    if (query_count_parse(body, &json, &cost))
+        assert(json.ptr == body.ptr && json.len < body.len && !memchr(json.ptr, '\n', json.len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -55,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         assert(error);
     check_end(body);
+    check_count(body);
     arena_deinit(&arena);
     return 0;
 }

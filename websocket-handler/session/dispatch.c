@@ -71,7 +71,9 @@ void session_dispatch(struct session *s, struct slice text)
         break;
     case MESSAGE_OK:
         metric_add(M_CLIENT_MESSAGES, verbs[msg.verb].metric, 1);
-        verbs[msg.verb].run(s, &msg);
+        if (session_within(s, &msg, LIMIT_IP_BYTES, (double)text.len,
+                           "too many bytes from this address"))
+            verbs[msg.verb].run(s, &msg);
         break;
     }
 }

@@ -31,6 +31,7 @@ static void on_counted(struct query_sink *sink, struct slice json)
     struct count_call *call = container_of(sink, struct count_call, sink);
 
     (void)!reply_count(call->session, call_id(call), json);
+    session_settle_queries(call->session);
     call_free(call);
 }
 
@@ -74,6 +75,7 @@ void on_count(struct session *s, const struct client_message *msg)
     struct slice id_json;
     struct filter *filters;
     struct count_call *call;
+    char client[IP_TEXT_BYTES];
     struct buf body;
     size_t n;
 
@@ -85,13 +87,14 @@ void on_count(struct session *s, const struct client_message *msg)
                             "too many counts at a time, the limit is 20");
         return;
     }
-    if (!session_take_filters(s, msg, &filters, &n))
+    if (!session_take_filters(s, msg, &filters, &n) || !session_within_queries(s, filters, n))
         return;
     const struct query_request req = {.filters = filters,
                                       .n_filters = n,
                                       .readers = s->auth.key,
                                       .n_readers = s->auth.n,
-                                      .min_seq = session_min_seq(s)};
+                                      .min_seq = session_min_seq(s),
+                                      .client = session_turn(s, client)};
 
     buf_init(&body, 64 * MIB);
     query_request_write(&body, &req);

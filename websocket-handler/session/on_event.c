@@ -119,6 +119,8 @@ void on_event(struct session *s, const struct client_message *msg)
     const char *error;
     bool has_id;
 
+    if (!session_within(s, msg, LIMIT_IP_EVENTS, 1, "too many events from this address"))
+        return;
     if (!event_parse(msg->body, &s->shared->event_limits, &s->shared->arena, &ev, &has_id,
                      &error)) {
         refuse_malformed(s, msg->body, error);

@@ -92,6 +92,6 @@ void on_req(struct session *s, const struct client_message *msg)
         (void)!refuse(s, VERDICT_RATE_LIMITED, sentence);
         return;
     }
-    if (session_take_filters(s, msg, &filters, &n))
+    if (session_take_filters(s, msg, &filters, &n) && session_within_queries(s, filters, n))
         subs_open(s, buf_slice(&s->shared->id_json), filters, n);
 }

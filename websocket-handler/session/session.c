@@ -97,6 +97,7 @@ static void session_closed(struct session *s)
     subs_close_all(s);
     session_cancel_access(s);
     session_cancel_counts(s);
+    session_settle_queries(s);
     if (s->reading_paused)
         metric_add(M_READING_PAUSED, 0, -1);
     free(s->auth.key);

@@ -11,6 +11,7 @@
 
 struct config;
 struct control_state;
+struct limits;
 struct live;
 struct upstream;
 
@@ -19,6 +20,7 @@ struct session_env {
     const struct config *cfg;
     struct upstream *upstream; /* upstream/upstream.h */
     struct live *live;         /* live/live.h */
+    struct limits *limits;     /* limit/limits.h; NULL: none */
 };
 
 /* Once, before the listener starts. Copies *env. */

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "control/control_state.h"
+#include "limit/limits.h"
 #include "live/subscriber.h"
 #include "nostr/event.h"
 #include "nostr/message.h"
@@ -96,6 +97,18 @@ NODISCARD bool session_take_id(struct session *s, const struct client_message *m
  * may not ask. False: answered with CLOSED. */
 NODISCARD bool session_take_filters(struct session *s, const struct client_message *msg,
                                     struct filter **filters, size_t *n);
+
+/* allowance.c: what rate limits say (limit/limits.h). */
+struct limit_who session_who(const struct session *s);
+/* Is cost within this rate? If not the message has been answered, as its verb asks. */
+NODISCARD bool session_within(struct session *s, const struct client_message *msg,
+                              enum limit_rate rate, double cost, const char *what);
+/* The same for a query with these filters; its id is in shared->id_json. */
+NODISCARD bool session_within_queries(struct session *s, const struct filter *filters, size_t n);
+/* Charges what queries have cost since the last time. */
+void session_settle_queries(struct session *s);
+/* For whom the event handler is to take turns; empty without limits. */
+struct slice session_turn(const struct session *s, char out[IP_TEXT_BYTES]);
 
 /* The text of the member "id" of a malformed event if it is a short string, so that OK can name it.
  */

@@ -80,6 +80,8 @@ static void leave_slot(struct subs *subs, struct subscription *sub)
     last.sub->slot = sub->slot;
     subs->bytes -= sub->live.bytes;
     metric_add(M_SUBSCRIPTIONS, 0, -1);
+    limits_leave(sub->session->shared->env.limits, LIMIT_IP_SUBSCRIPTIONS,
+                 conn_address(sub->session->conn));
 }
 
 /* ---- ending ---- */
@@ -114,11 +116,13 @@ static void close_with_error(struct subscription *sub, const char *sentence)
 static bool start_query(struct subscription *sub, struct query_request *req)
 {
     struct session *s = sub->session;
+    char client[IP_TEXT_BYTES];
     struct buf body;
 
     req->readers = s->auth.key;
     req->n_readers = s->auth.n;
     req->min_seq = session_min_seq(s);
+    req->client = session_turn(s, client);
     buf_init(&body, 64 * MIB);
     query_request_write(&body, req);
     sub->query =
@@ -198,6 +202,7 @@ static void on_end(struct query_sink *sink, const struct query_end *end)
     struct subscription *sub = container_of(sink, struct subscription, sink);
 
     sub->query = NULL;
+    session_settle_queries(sub->session);
     if (sub->state == SUB_QUERYING && !reply_eose(sub->session, sub_id_json(sub), hint_of(end)))
         return;
     advance(sub, end->seq);
@@ -263,6 +268,18 @@ static struct subscription *sub_new(struct session *s, struct slice id_json)
     return sub;
 }
 
+/* One more of its address' subscriptions, if there may be one; false: answered. */
+static bool count_in(struct session *s, struct slice id_json)
+{
+    const struct limit_who who = session_who(s);
+
+    if (limits_enter(s->shared->env.limits, LIMIT_IP_SUBSCRIPTIONS, &who))
+        return true;
+    (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED,
+                        "too many subscriptions from this address, close some of them");
+    return false;
+}
+
 /* A subscription in the table and registered with the fan-out; NULL without memory. */
 static struct subscription *sub_enter(struct session *s, struct slice id_json,
                                       const struct filter *filters, size_t n)
@@ -300,8 +317,11 @@ void subs_open(struct session *s, struct slice id_json, const struct filter *fil
         (void)!reply_closed(s, id_json, VERDICT_ERROR, "the relay is starting, please try again");
         return;
     }
+    if (!count_in(s, id_json))
+        return;
     sub = sub_enter(s, id_json, filters, n);
     if (!sub) {
+        limits_leave(s->shared->env.limits, LIMIT_IP_SUBSCRIPTIONS, conn_address(s->conn));
         (void)!reply_closed(s, id_json, VERDICT_ERROR, "out of memory, please try again");
         return;
     }

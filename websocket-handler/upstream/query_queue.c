@@ -14,6 +14,9 @@ enum {
         16, /* most running and paused ones together, as a multiple of those that may run */
     MAX_COUNT_BYTES = 4096, /* of an answer to a count: 512 digits of HyperLogLog and some */
     LINE_SLACK = 128 * 1024,
+    CANCELLED_LEAST_MS = 50,
+    CANCELLED_MOST_MS = 500,
+    FAILED_MOST_MS = 2000,
 };
 
 struct query_queue {
@@ -42,6 +45,8 @@ struct query {
     struct row_stream rows;
     struct row_reader reader;
     uint64_t started_us;
+    uint64_t sent_us; /* when it went out, 0 while it waits */
+    uint64_t cost_ms; /* as the event handler says */
     int64_t n_rows;
     struct span span;
 };
@@ -99,6 +104,25 @@ static void enter(struct query *q, enum query_state state)
 
 /* ---- the end ---- */
 
+/*
+ * What a query has cost. One without an end has kept the event handler busy for a while too: at
+ * most as long as it was under way, which for a client that reads slowly says little.
+ */
+static uint64_t spent_ms(const struct query *q, enum query_metric result)
+{
+    uint64_t ms = q->sent_us ? (clock_mono_us() - q->sent_us) / 1000 : 0;
+
+    if (result == QUERY_METRIC_DONE)
+        return q->cost_ms;
+    if (q->sent_us == 0)
+        return 0;
+    if (result == QUERY_METRIC_FAILED)
+        return ms < FAILED_MOST_MS ? ms : FAILED_MOST_MS;
+    if (ms < CANCELLED_LEAST_MS)
+        return CANCELLED_LEAST_MS;
+    return ms < CANCELLED_MOST_MS ? ms : CANCELLED_MOST_MS;
+}
+
 /* Takes q off all books and frees it. Its lane may be gone right afterwards. */
 static void query_free(struct query *q, enum query_metric result)
 {
@@ -108,6 +132,7 @@ static void query_free(struct query *q, enum query_metric result)
         q->lane->n_waiting--;
     else
         q->lane->n_running--;
+    q->lane->spent_ms += spent_ms(q, result);
     enter(q, QUERY_RUNNING);
     qq->n_active--;
     offer(qq, q->lane);
@@ -147,6 +172,7 @@ static void end(struct query *q)
     struct query_sink *sink = q->sink;
     struct query_end last = q->rows.end;
 
+    q->cost_ms = last.cost_ms;
     handler_call_cancel(q->call);
     query_free(q, QUERY_METRIC_DONE);
     sink->ops->end(sink, &last);
@@ -236,14 +262,12 @@ static void on_count_done(struct handler_sink *handler_sink, const struct handle
 {
     struct query *q = container_of(handler_sink, struct query, handler_sink);
     struct query_sink *sink = q->sink;
-    struct slice json = r->body;
+    struct slice json;
 
     q->call = NULL;
-    while (json.len > 0 && json.ptr[json.len - 1] == '\n')
-        json.len--;
     if (r->err != OK) {
         fail(q, r->sentence);
-    } else if (json.len < 2 || json.ptr[0] != '{' || json.ptr[json.len - 1] != '}') {
+    } else if (!query_count_parse(r->body, &json, &q->cost_ms)) {
         fail(q, "the event handler's answer is malformed");
     } else {
         query_free(q, QUERY_METRIC_DONE);
@@ -267,6 +291,7 @@ static void run(struct query *q)
 
     q->lane->n_waiting--;
     q->lane->n_running++;
+    q->sent_us = clock_mono_us();
     enter(q, QUERY_RUNNING);
     offer(q->qq, q->lane);
     q->call = handler_call_start(q->qq->client, &req, &q->handler_sink);

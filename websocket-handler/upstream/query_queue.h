@@ -44,6 +44,7 @@ struct query_lane {
     struct list node;    /* in the queue's list of lanes whose turn will come */
     struct list waiting; /* query.node */
     uint32_t n_waiting, n_running;
+    uint64_t spent_ms; /* by queries that have ended, until its owner takes note and zeroes it */
 };
 
 void query_lane_init(struct query_lane *lane);

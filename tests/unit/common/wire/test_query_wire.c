@@ -49,6 +49,7 @@ static void test_round_trip(void **state)
         "\"min_seq\":18446744073709551615}",
         "{\"filters\":[{\"#t\":[\"b\",\"a\"]},{},{}],\"readers\":[\"" A64
         "\"],\"min_seq\":12,\"after\":0}",
+        "{\"filters\":[{}],\"readers\":[],\"min_seq\":0,\"client\":\"2001:db8::\"}",
     };
 
     (void)state;
@@ -111,6 +112,12 @@ static void test_refused(void **state)
         {"{\"filters\":[{}],\"min_seq\":18446744073709551616}",
          "min_seq must be an integer, 0 or more"},
         {"{\"filters\":[{}],\"after\":null}", "after must be an integer, 0 or more"},
+        {"{\"filters\":[{}],\"client\":1}",
+         "client must be a string of at most 64 plain characters"},
+        {"{\"filters\":[{}],\"client\":\"a b\"}",
+         "client must be a string of at most 64 plain characters"},
+        {"{\"filters\":[{}],\"client\":\"" A64 "a\"}",
+         "client must be a string of at most 64 plain characters"},
         {"{\"filters\":[{}],\"limit\":1}", "the query has an unknown member"},
         {"{\"filters\":[{}],\"filters\":[{}]}", "a member of the query is given twice"},
         {"{\"filters\":[{}]} x", "something follows the query"},
@@ -139,7 +146,7 @@ static void test_end_lines(void **state)
         {.seq = 0},
         {.seq = 12, .more = true},
         {.seq = UINT64_MAX, .hidden = true},
-        {.seq = 5, .more = true, .hidden = true},
+        {.seq = 5, .more = true, .hidden = true, .cost_ms = 1234},
     };
     struct query_end got;
     struct buf out;
@@ -151,27 +158,60 @@ static void test_end_lines(void **state)
         assert_int_equal(out.ptr[out.len - 1], '\n');
         assert_true(query_end_parse(slice_of(out.ptr, out.len - 1), &got));
         assert_true(got.seq == rows[i].seq && got.more == rows[i].more &&
-                    got.hidden == rows[i].hidden);
+                    got.hidden == rows[i].hidden && got.cost_ms == rows[i].cost_ms);
         for (size_t n = 0; n < out.len - 1; n++)
             assert_false(query_end_parse(slice_of(out.ptr, n), &got));
         buf_deinit(&out);
     }
     assert_false(query_end_parse(SLICE("{\"id\":\"" A64 "\",\"pubkey\":\"" B64 "\"}"), &got));
-    assert_false(
-        query_end_parse(SLICE("{\"end\":true,\"seq\":1,\"more\":false,\"hidden\":false} "), &got));
-    assert_false(
-        query_end_parse(SLICE("{\"end\":true,\"seq\":,\"more\":false,\"hidden\":false}"), &got));
-    assert_false(
-        query_end_parse(SLICE("{\"end\":false,\"seq\":1,\"more\":false,\"hidden\":false}"), &got));
+    assert_false(query_end_parse(
+        SLICE("{\"end\":true,\"seq\":1,\"more\":false,\"hidden\":false,\"cost\":0} "), &got));
+    assert_false(query_end_parse(
+        SLICE("{\"end\":true,\"seq\":,\"more\":false,\"hidden\":false,\"cost\":0}"), &got));
+    assert_false(query_end_parse(
+        SLICE("{\"end\":false,\"seq\":1,\"more\":false,\"hidden\":false,\"cost\":0}"), &got));
+}
+
+static void test_counts(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *json; /* NULL: refused */
+        uint64_t cost_ms;
+    } rows[] = {
+        {"{\"count\":3}\n{\"cost\":17}\n", "{\"count\":3}", 17},
+        {"{\"count\":3}\n", "{\"count\":3}", 0},
+        {"{\"count\":3}", NULL, 0},
+        {"\n{\"cost\":17}\n", NULL, 0},
+        {"[3]\n{\"cost\":17}\n", NULL, 0},
+        {"{\"count\":3}\n{\"cost\":17}", NULL, 0},
+        {"{\"count\":3}\n{\"cost\":-1}\n", NULL, 0},
+        {"{\"count\":3}\n{\"cost\":1}\n\n", NULL, 0},
+        {"", NULL, 0},
+    };
+    struct slice json;
+    uint64_t cost;
+    struct buf out;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (query_count_parse(slice_str(rows[i].body), &json, &cost) != (rows[i].json != NULL))
+            fail_msg("%s", rows[i].body);
+        if (rows[i].json)
+            assert_true(slice_eq(json, slice_str(rows[i].json)) && cost == rows[i].cost_ms);
+    }
+    buf_init(&out, KIB);
+    query_cost_write(&out, 17);
+    assert_true(slice_eq(buf_slice(&out), SLICE("{\"cost\":17}\n")));
+    buf_deinit(&out);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_end_lines),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_members),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_end_lines),
+        cmocka_unit_test(test_counts),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -116,6 +116,7 @@ static int start(int64_t total_bytes)
         .relay_description = "",
         .relay_icon = "",
         .contact = "",
+        .trusted_proxies = "",
         .shared = {.admin_pubkey = "", .co_admin_pubkeys = ""},
         .max_message_bytes = 100000,
         .max_connections = 3,

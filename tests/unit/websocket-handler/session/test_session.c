@@ -87,7 +87,7 @@ static void answer_row(struct query *q, uint64_t number)
 
 static void answer_end(struct query *q, uint64_t seq, bool more, bool hidden)
 {
-    const struct query_end end = {seq, more, hidden};
+    const struct query_end end = {.seq = seq, .more = more, .hidden = hidden};
 
     assert_true(q->running);
     q->running = false;

@@ -50,7 +50,7 @@ static enum row_result run(struct recorder *rec, struct row_stream *rs, const ch
     return result;
 }
 
-#define END "{\"end\":true,\"seq\":77,\"more\":true,\"hidden\":false}\n"
+#define END "{\"end\":true,\"seq\":77,\"more\":true,\"hidden\":false,\"cost\":3}\n"
 
 static void in_any_pieces(void **state)
 {

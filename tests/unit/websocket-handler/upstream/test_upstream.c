@@ -598,7 +598,7 @@ static void all_say_503(void **state)
 
 /* ---- queries ---- */
 
-#define END7 "{\"end\":true,\"seq\":7,\"more\":false,\"hidden\":false}\n"
+#define END7 "{\"end\":true,\"seq\":7,\"more\":false,\"hidden\":false,\"cost\":3}\n"
 
 static void rows_and_end(void **state)
 {
@@ -609,8 +609,8 @@ static void rows_and_end(void **state)
     query_lane_init(&lane);
     start();
     servers[0].query.response = servers[1].query.response =
-        CHUNKED "c\r\n{\"a\":1}\n{\"b\"\r\n4\r\n:2}\n\r\n31\r\n" END7 "\r\n0\r\n\r\n";
-    servers[0].count.response = servers[1].count.response = "{\"count\":3}\n";
+        CHUNKED "c\r\n{\"a\":1}\n{\"b\"\r\n4\r\n:2}\n\r\n3a\r\n" END7 "\r\n0\r\n\r\n";
+    servers[0].count.response = servers[1].count.response = "{\"count\":3}\n{\"cost\":5}\n";
     ask(&a, 'a', &lane, QUERY_ROWS);
     ask(&b, 'b', &lane, QUERY_COUNT);
     run_until(answers, "a:end@7", 2000);
@@ -618,6 +618,7 @@ static void rows_and_end(void **state)
     assert_non_null(strstr(answers, "a:{\"a\":1}] a:{\"b\":2}] a:end@7"));
     assert_int_equal(lane.n_running, 0);
     assert_int_equal(lane.n_waiting, 0);
+    assert_int_equal(lane.spent_ms, 3 + 5);
 }
 
 static void connections_are_reused(void **state)
