@@ -115,7 +115,7 @@ static void route_root(const struct site *site, const struct http_head *head, st
         a->body = buf_slice(&site->nip11);
         return;
     }
-    landing_page_write(body, site->cfg, head);
+    landing_page_write(body, site->cfg, site->control, head);
     a->type = "text/html; charset=utf-8";
     a->headers =
         "Vary: Accept\r\nReferrer-Policy: no-referrer\r\n"

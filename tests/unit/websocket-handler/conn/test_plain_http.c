@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "conn/plain_http.h"
+#include "control/control_state.h"
 
 #define HOST "Host: relay.example\r\n"
 
@@ -145,6 +146,54 @@ static void the_page_shows_where_one_came_and_escapes_all_words(void **state)
     assert_non_null(strstr(text, "256 KiB"));
 }
 
+/* The page under a moderation state. */
+static const char *page_of(const struct control_state *control)
+{
+    static char text[64 * 1024];
+    struct site site;
+    struct http_head head;
+    struct buf out;
+    const char *error;
+    size_t used;
+
+    assert_int_equal(site_init(&site, &cfg, NULL, checks, ARRAY_LEN(checks)), OK);
+    site_set_control(&site, control);
+    assert_int_equal(http_head_parse(SLICE("GET / HTTP/1.1\r\n" HOST "\r\n"), &head, &used, &error),
+                     HTTP_HEAD_OK);
+    buf_init(&out, sizeof(text) - 1);
+    assert_int_equal(plain_http_answer(&site, HTTP_PUBLIC, &head, &out), 200);
+    assert_false(out.failed);
+    memcpy(text, out.ptr, out.len);
+    text[out.len] = '\0';
+    buf_deinit(&out);
+    site_deinit(&site);
+    return text;
+}
+
+static void the_page_says_what_the_admins_and_the_policy_say(void **state)
+{
+    struct control_state control = {.name = "\xc3\x84pfel",
+                                    .icon = "https://example.com/i.png",
+                                    .wot = WOT_NO_ADMIN,
+                                    .sentence = {"Only <friends> may write."},
+                                    .n_sentences = 1};
+    const char *text = page_of(&control);
+
+    (void)state;
+    assert_non_null(strstr(text, "<h1>\xc3\x84pfel</h1>"));
+    assert_non_null(strstr(text, ">\xc3\x84</span>"));
+    assert_non_null(strstr(text, "<li>Only &lt;friends&gt; may write.</li>"));
+    assert_non_null(strstr(text, "operator must set <code>ADMIN_PUBKEY</code>"));
+    assert_non_null(strstr(text, "<svg class=\"qr\""));
+    assert_non_null(strstr(text, "0 clients connected"));
+    assert_null(strstr(text, "i.png")); /* no browser asks others for the page's sake */
+    control.icon = "data:image/png;base64,\"";
+    control.wot = WOT_READY;
+    text = page_of(&control);
+    assert_non_null(strstr(text, "src=\"data:image/png;base64,&quot;\""));
+    assert_null(strstr(text, "ADMIN_PUBKEY"));
+}
+
 static void refusals_have_a_sentence(void **state)
 {
     static const int statuses[] = {400, 404, 405, 426, 431, 503};
@@ -172,6 +221,7 @@ int main(void)
         cmocka_unit_test(readiness_has_reasons),
         cmocka_unit_test(the_page_shows_where_one_came_and_escapes_all_words),
         cmocka_unit_test(refusals_have_a_sentence),
+        cmocka_unit_test(the_page_says_what_the_admins_and_the_policy_say),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
