@@ -13,9 +13,11 @@
 #include "access/control.h"
 #include "access/mod_lists_store.h"
 #include "access/relay_key.h"
+#include "access/watcher.h"
 #include "api/server.h"
 #include "config.h"
 #include "ingest/ingest.h"
+#include "limits/limits.h"
 #include "manage/manage.h"
 #include "metrics.h"
 #include "nostr/verify.h"
@@ -36,7 +38,9 @@ enum {
 struct event_handler {
     struct config cfg;
     struct access *access;
+    struct limits *limits;
     struct relay_key *relay_key;
+    struct watcher *watcher;
     struct api *api;
     struct ingest *ingest;
     struct query_pool *queries;
@@ -134,12 +138,26 @@ static struct manage *start_manage(struct event_handler *eh)
     return manage_start(&(struct manage_setup){&eh->cfg, eh->access, eh->ingest});
 }
 
+static void on_control(void *ctx)
+{
+    struct event_handler *eh = ctx;
+
+    ingest_beat(eh->ingest);
+}
+
+static struct watcher *start_watcher(struct event_handler *eh)
+{
+    return watcher_start(&(struct watcher_setup){&eh->cfg, eh->access, on_control, eh});
+}
+
 static int serve(struct event_handler *eh)
 {
-    eh->ingest = ingest_start(&eh->cfg, eh->access);
+    if (limits_start(&eh->cfg, &eh->limits) == OK)
+        eh->ingest = ingest_start(&eh->cfg, eh->access, eh->limits);
     eh->queries = eh->ingest ? query_pool_start(&eh->cfg, eh->access) : NULL;
     eh->manage = eh->queries ? start_manage(eh) : NULL;
-    if (!eh->manage) {
+    eh->watcher = eh->manage ? start_watcher(eh) : NULL;
+    if (!eh->watcher) {
         log_error("main", "cannot start threads", "");
         return EXIT_FAILURE;
     }
@@ -166,10 +184,13 @@ static void stop(struct event_handler *eh)
     api_drain(eh->api, DRAIN_MS);
     if (eh->queries)
         query_pool_stop(eh->queries);
-    if (!manage_stop(eh->manage, FLUSH_MS) || (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS)))
+    if (!watcher_stop(eh->watcher, FLUSH_MS) || !manage_stop(eh->manage, FLUSH_MS) ||
+        (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS)))
         _exit(EXIT_FAILURE); /* requests wait for it for ever: MHD could not be stopped */
     manage_free(eh->manage);
+    watcher_free(eh->watcher);
     api_stop(eh->api);
+    limits_stop(eh->limits);
     access_free(eh->access);
     relay_key_free(eh->relay_key);
 }

@@ -40,6 +40,7 @@ enum {
 struct ingest {
     const struct config *cfg;
     struct access *access;
+    struct limits *limits;
     struct ingest_hooks hooks;
     struct pipeline pipeline;
     struct verified verified;
@@ -117,6 +118,11 @@ void ingest_set_hooks(struct ingest *in, const struct ingest_hooks *hooks)
 void ingest_decide(struct ingest_item *item, enum verdict v, const char *message)
 {
     decide(item->batch->owner, item, v, message);
+}
+
+void ingest_beat(struct ingest *in)
+{
+    maintenance_beat(in->maintenance);
 }
 
 static void raise_head(struct ingest *in, uint64_t seq)
@@ -223,7 +229,7 @@ static void *run_checker(void *arg)
     struct checker checker;
     struct chunk *c;
 
-    checker_init(&checker, in->cfg, in->access, &in->verified);
+    checker_init(&checker, in->cfg, in->access, in->limits, &in->verified);
     while ((c = pipeline_next_chunk(&in->pipeline))) {
         check_chunk(&checker, c);
         metric_observe(M_STAGE_SECONDS, STAGE_METRIC_CHECKED,
@@ -369,7 +375,7 @@ static bool start_threads(struct ingest *in)
     return in->n_checkers > 0;
 }
 
-struct ingest *ingest_start(const struct config *cfg, struct access *access)
+struct ingest *ingest_start(const struct config *cfg, struct access *access, struct limits *limits)
 {
     struct ingest *in = calloc(1, sizeof *in);
     struct db_target target = config_write_target(cfg, "write");
@@ -378,6 +384,7 @@ struct ingest *ingest_start(const struct config *cfg, struct access *access)
         return NULL;
     in->cfg = cfg;
     in->access = access;
+    in->limits = limits;
     pipeline_init(&in->pipeline, (size_t)cfg->ingest_queue_events, QUEUE_BYTES);
     pthread_mutex_init(&in->release_lock, NULL);
     event_writer_init(&in->writer, &target, cfg->write_timeout_ms, on_committed, in);

@@ -13,7 +13,8 @@ struct access;
 struct config;
 struct ingest;       /* the running pipeline */
 struct ingest_batch; /* one request on its way */
-struct ingest_item;  /* one event of it (batch.h) */
+struct limits;
+struct ingest_item; /* one event of it (batch.h) */
 struct event;
 
 /* Runs on a worker or the writer thread, exactly once per submitted batch; must only hand over
@@ -22,8 +23,8 @@ struct event;
 typedef void ingest_done_fn(struct ingest_batch *b, void *ctx);
 
 /* Starts the threads. The database and Redis need not be there yet. NULL without threads or memory
- * (logged). cfg and access are borrowed. */
-struct ingest *ingest_start(const struct config *cfg, struct access *access);
+ * (logged). All arguments are borrowed; limits may be NULL. */
+struct ingest *ingest_start(const struct config *cfg, struct access *access, struct limits *limits);
 /* Stops taking batches, finishes what is queued (within deadline_ms), joins the threads. False when
  * one hangs in the database: then nothing was freed, and some batches are never done. */
 bool ingest_stop(struct ingest *in, uint64_t deadline_ms);
@@ -50,6 +51,9 @@ struct ingest_hooks {
 void ingest_set_hooks(struct ingest *in, const struct ingest_hooks *hooks);
 /* Any thread; message is static. The item may be gone afterwards. */
 void ingest_decide(struct ingest_item *item, enum verdict v, const char *message);
+
+/* Any thread: front ends should hear of a new moderation state at once. */
+void ingest_beat(struct ingest *in);
 
 struct ingest_health {
     bool database_ok;  /* the writer's connection is usable */

@@ -32,10 +32,11 @@ struct maintenance {
     struct publisher *publisher;
     struct maintenance_hooks hooks;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the next three */
+    pthread_mutex_t lock; /* guards the next four */
     pthread_cond_t wake;
     struct list erase; /* items */
     bool stopping;
+    bool beat;
     /* The thread's own. */
     struct db db;
     struct db_target target;
@@ -133,6 +134,25 @@ void maintenance_erase(struct maintenance *m, struct ingest_item *item)
     pthread_mutex_unlock(&m->lock);
 }
 
+void maintenance_beat(struct maintenance *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->beat = true;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static bool take_beat(struct maintenance *m)
+{
+    bool beat;
+
+    pthread_mutex_lock(&m->lock);
+    beat = m->beat;
+    m->beat = false;
+    pthread_mutex_unlock(&m->lock);
+    return beat;
+}
+
 /* ---- sweeping and indexing ---- */
 
 static void sweep(struct maintenance *m)
@@ -191,7 +211,7 @@ static void wait_until_due(struct maintenance *m)
     until.tv_sec += (time_t)(due - now) / 1000 + until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&m->lock);
-    if (list_empty(&m->erase) && !m->stopping)
+    if (list_empty(&m->erase) && !m->stopping && !m->beat)
         pthread_cond_timedwait(&m->wake, &m->lock, &until);
     pthread_mutex_unlock(&m->lock);
 }
@@ -204,7 +224,7 @@ static void *run(void *arg)
     while (!is_stopping(m)) {
         uint64_t now = clock_mono_ms();
 
-        if (now >= m->heartbeat_ms)
+        if (take_beat(m) || now >= m->heartbeat_ms)
             heartbeat(m);
         if ((item = next_to_erase(m)))
             erase(m, item);

@@ -28,6 +28,8 @@ struct maintenance *maintenance_start(const struct config *cfg, struct publisher
                                       const struct maintenance_hooks *hooks);
 /* Any thread: erases the history that the item, a kind 62, asks to erase. */
 void maintenance_erase(struct maintenance *m, struct ingest_item *item);
+/* Any thread: the next heartbeat is due now, as it has something new to say. */
+void maintenance_beat(struct maintenance *m);
 /* Ends the thread. False when it hangs in the database: then nothing may be freed. */
 NODISCARD bool maintenance_stop(struct maintenance *m, uint64_t deadline_ms);
 /* After maintenance_stop(), and after the last maintenance_erase(): hands back what is left as not

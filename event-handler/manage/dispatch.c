@@ -96,8 +96,8 @@ static bool read_envelope(const json_t *json, struct envelope *e)
 
 /* ---- who calls ---- */
 
-/* ERR_AUTH when the event was used before, on whichever event handler. */
-static enum err take_note(struct db *db, const struct event_id *id, int64_t now)
+/* ERR_AUTH when the signature was used before, on whichever event handler. */
+static enum err take_note(struct db *db, const uint8_t once[32], int64_t now)
 {
     struct db_params p;
     PGresult *r;
@@ -105,7 +105,7 @@ static enum err take_note(struct db *db, const struct event_id *id, int64_t now)
     enum err err;
 
     db_params_init(&p);
-    db_param_bytes(&p, id->b, sizeof id->b);
+    db_param_bytes(&p, once, 32);
     db_param_int8(&p, now);
     db_param_int8(&p, now - 10 * NIP98_WINDOW_SECONDS);
     err = db_exec(db, "nip98_seen",
@@ -180,19 +180,19 @@ static enum err authenticate(struct manage_call *call, const struct envelope *e)
                                 .now = clock_unix()};
     const char *error = "";
     struct pubkey signer;
-    struct event_id id;
+    uint8_t once[32];
     struct arena arena;
     bool genuine;
     enum err err;
 
     arena_init(&arena, ARENA_CAP);
-    genuine = nip98_check(&req, &arena, &signer, &id, &error);
+    genuine = nip98_check(&req, &arena, &signer, once, &error);
     arena_deinit(&arena);
     if (!genuine) {
         snprintf(call->error, sizeof call->error, "%s", error);
         return ERR_AUTH;
     }
-    err = take_note(call->db, &id, req.now);
+    err = take_note(call->db, once, req.now);
     if (err == ERR_AUTH)
         snprintf(call->error, sizeof call->error, "the authorization event was used before");
     return err ? err : identify(call, &signer);

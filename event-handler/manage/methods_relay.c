@@ -119,12 +119,20 @@ enum err method_listdisallowedkinds(struct manage_call *call)
 
 /* ---- addresses ---- */
 
-enum { NETWORK_ROOM = IP_TEXT_BYTES + 8, V4_BITS = 96, ALL_BITS = 128 };
+enum {
+    NETWORK_ROOM = IP_TEXT_BYTES + 8,
+    V4_BITS = 96,
+    ALL_BITS = 128,
+    V4_LEAST = V4_BITS + 8,
+    V6_LEAST = 16
+};
 
-/* One spelling for each address and network. */
+/* One spelling for each address and network. What would shut out a good part of the world is a slip
+ * of the pen. */
 static bool param_network(struct manage_call *call, char out[NETWORK_ROOM])
 {
-    static const char what[] = "an IP address or a network such as 192.0.2.0/24";
+    static const char what[] =
+        "an IP address, or a network such as 192.0.2.0/24, not larger than /8 (IPv6: /16)";
     char text[IP_TEXT_BYTES];
     const char *given;
     struct cidr net;
@@ -132,11 +140,12 @@ static bool param_network(struct manage_call *call, char out[NETWORK_ROOM])
 
     if (!param_text(call, 0, what, &given))
         return false;
-    if (!cidr_parse(slice_str(given), &net) || net.bits == 0) {
+    if (!cidr_parse(slice_str(given), &net) ||
+        net.bits < (ip_is_v4(&net.net) ? V4_LEAST : V6_LEAST)) {
         (void)!manage_refuse(call, "invalid params: number 1 must be %s", what);
         return false;
     }
-    v4 = ip_is_v4(&net.net) && net.bits >= V4_BITS;
+    v4 = ip_is_v4(&net.net);
     ip_text(&net.net, text);
     if (net.bits == ALL_BITS)
         snprintf(out, NETWORK_ROOM, "%s", text);

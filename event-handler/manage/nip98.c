@@ -162,7 +162,7 @@ static struct slice decode_header(struct slice header, struct arena *arena)
 }
 
 bool nip98_check(const struct nip98_request *req, struct arena *arena, struct pubkey *signer,
-                 struct event_id *id, const char **error)
+                 uint8_t once[32], const char **error)
 {
     static const struct event_limits limits = {HEADER_MOST, 100, HEADER_MOST};
     struct slice json = decode_header(req->authorization, arena);
@@ -184,6 +184,6 @@ bool nip98_check(const struct nip98_request *req, struct arena *arena, struct pu
     buf_deinit(&scratch);
     *error = genuine ? NULL : "the authorization event is not genuine";
     *signer = ev.pubkey;
-    *id = ev.id;
+    sha256(ev.sig.b, sizeof ev.sig.b, once);
     return genuine;
 }

@@ -20,11 +20,12 @@ struct nip98_request {
 };
 
 /*
- * Who signed it. False: *error is a static sentence for a 401. The signature is checked last. A
- * header has at most 64 KiB.
+ * Who signed it. once is different for each signature, the same event signed anew included: what
+ * was seen before is a replay. False: *error is a static sentence for a 401. The signature is
+ * checked last. A header has at most 64 KiB.
  */
 NODISCARD bool nip98_check(const struct nip98_request *req, struct arena *arena,
-                           struct pubkey *signer, struct event_id *id, const char **error);
+                           struct pubkey *signer, uint8_t once[32], const char **error);
 
 /* Base64 in any of its spellings: padded or not, URL-safe or not. False for anything else. */
 NODISCARD bool nip98_base64(struct slice text, struct buf *out);

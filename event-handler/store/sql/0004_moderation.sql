@@ -87,7 +87,7 @@ CREATE TABLE nip98_seen (
     id bytea PRIMARY KEY,
     at bigint NOT NULL
 );
-COMMENT ON TABLE nip98_seen IS 'Authorization events of the last minutes: each is good for one request.';
+COMMENT ON TABLE nip98_seen IS 'Hashes of the signatures of the last minutes: each is good for one request.';
 
 CREATE TABLE relay_outbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
