@@ -13,7 +13,8 @@ enum { TRUST_LEVEL_NONE = 255 }; /* not reachable from the admins */
 struct trust_entry {
     struct pubkey pubkey;
     uint8_t level;      /* 0: an admin; 1: followed by one; 2: followed by those; ... */
-    bool trusted;       /* within the depth and followed by enough, or an admin's follow */
+    bool trusted : 1;   /* within the depth and followed by enough, or an admin's follow */
+    bool muted : 1;     /* by an admin (kind 10000) */
     uint16_t followers; /* distinct people of the circle who follow, at most 65535 */
 };
 
