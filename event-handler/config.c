@@ -245,6 +245,65 @@ static const struct setting settings[] = {
      .help = "An event that so many different trusted people have reported (kind 1984) is hidden "
              "until a moderator looks at it; 0 never hides by itself."},
 
+    {.name = "LIMIT_EVENTS_TRUSTED",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_key_trusted),
+     .def = "2400",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "Events per minute of one pubkey that this relay trusts; a minute's worth may come at "
+             "once. 0 for no limit, as in the rows below. Admins have none."},
+    {.name = "LIMIT_EVENTS_KNOWN",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_key_known),
+     .def = "600",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "The same for one that is known; without a Web of Trust that is everybody."},
+    {.name = "LIMIT_EVENTS_GUEST",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_key_guest),
+     .def = "60",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "The same for a guest."},
+    {.name = "LIMIT_EVENTS_ALL_TRUSTED",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_all_trusted),
+     .def = "0",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "Events per minute of all trusted pubkeys together."},
+    {.name = "LIMIT_EVENTS_ALL_KNOWN",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_all_known),
+     .def = "0",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "The same for all that are known."},
+    {.name = "LIMIT_EVENTS_ALL_GUESTS",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_all_guest),
+     .def = "12000",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "The same for all guests, so that many new pubkeys cannot crowd out the others."},
+    {.name = "LIMIT_WRAPS_RECIPIENT",
+     .type = SETTING_INT,
+     .offset = FIELD(limit_wraps_recipient),
+     .def = "60",
+     .min = 0,
+     .max = 100000000,
+     .group = "Rate limits",
+     .help = "Gift wraps per hour that one recipient gets from strangers; an hour's worth may come "
+             "at once."},
+
     {.name = "WOT_ENABLED",
      .type = SETTING_BOOL,
      .offset = FIELD(wot_enabled),
@@ -322,9 +381,9 @@ static const struct setting settings[] = {
 /* Beginnings that no other program's variables have: what is left over with them is a typing error.
  */
 static const char *const prefixes[] = {
-    "PGHOST_", "PGPORT_", "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_",
-    "WRITE_",  "INGEST_", "VERIFY_", "QUERY_",      "API_",        "SEARCH_",
-    "EXPIRY_", "WOT_",    "NIP43_",  "MOD_",        NULL};
+    "PGHOST_",       "PGPORT_",      "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_", "WRITE_",
+    "LIMIT_EVENTS_", "LIMIT_WRAPS_", "INGEST_", "VERIFY_",     "QUERY_",      "API_",  "SEARCH_",
+    "EXPIRY_",       "WOT_",         "NIP43_",  "MOD_",        NULL};
 
 static bool default_to(char **value, const char *other)
 {

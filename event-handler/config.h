@@ -49,6 +49,11 @@ struct config {
     int64_t nip43_invite_hours;    /* how long those are good */
     int64_t mod_auto_hide_reports; /* distinct trusted reporters that hide an event; 0: never */
 
+    /* limits/: events per minute, wraps per hour; 0 for no limit */
+    int64_t limit_key_trusted, limit_key_known, limit_key_guest; /* of one pubkey */
+    int64_t limit_all_trusted, limit_all_known, limit_all_guest; /* of a tier together */
+    int64_t limit_wraps_recipient;
+
     /* trust/ */
     bool wot_enabled;
     char *wot_seed_relays; /* comma-separated URLs; empty: own events only */

@@ -6,6 +6,10 @@
 
 static const char *const status_classes[] = {"2xx", "4xx", "5xx", NULL};
 static const char *const query_results[] = {"ok", "busy", "invalid", "timeout", "failed", NULL};
+static const char *const budgets[] = {
+    "pubkey_trusted", "pubkey_known", "pubkey_guest",    "all_trusted",
+    "all_known",      "all_guests",   "wraps_recipient", NULL};
+static const char *const lease_results[] = {"done", "failed", NULL};
 static const char *const publish_results[] = {"sent", "failed", "dropped", NULL};
 /* Kinds with a series of their own, and behind them, as enum kind_class, the rest. */
 static const int common_kinds[] = {0,    1,    3,    4,    5,     6,     7,     16,
@@ -81,6 +85,15 @@ static const struct metric_def defs[] = {
                           "Events added to the full-text index.", NULL, NULL},
     [M_SEARCH_LAG] = {"tandem_eh_search_lag_events", METRIC_GAUGE,
                       "Events that the full-text index has not seen yet.", NULL, NULL},
+    [M_RATE_LIMITED] = {"tandem_eh_rate_limited_total", METRIC_COUNTER,
+                        "Events refused because of a rate limit.", "limit", budgets},
+    [M_LEASES] = {"tandem_eh_limit_leases_total", METRIC_COUNTER,
+                  "Round trips to Redis about rate limits.", "result", lease_results},
+    [M_LIMITS_LOCAL] = {"tandem_eh_limits_local", METRIC_GAUGE,
+                        "1 while this process holds the rate limits alone because Redis is away.",
+                        NULL, NULL},
+    [M_LIMIT_SUBJECTS] = {"tandem_eh_limit_subjects", METRIC_GAUGE,
+                          "Pubkeys that rate limits keep in memory.", NULL, NULL},
     [M_PUBLISHED] = {"tandem_eh_published_total", METRIC_COUNTER,
                      "Live records for Redis, by outcome.", "result", publish_results},
     [M_PUBLISH_SECONDS] = {"tandem_eh_publish_seconds", METRIC_HISTOGRAM,

@@ -33,6 +33,11 @@ enum metric {
     M_EXPIRED,
     M_SEARCH_INDEXED,
     M_SEARCH_LAG,
+    /* limits/ */
+    M_RATE_LIMITED, /* by budget, as limits.c orders them */
+    M_LEASES,       /* by enum lease_metric_result */
+    M_LIMITS_LOCAL,
+    M_LIMIT_SUBJECTS,
     /* publish/ */
     M_PUBLISHED, /* by enum publish_metric_result */
     M_PUBLISH_SECONDS,
@@ -48,6 +53,7 @@ enum crawl_metric_relay { CRAWL_METRIC_ANSWERED, CRAWL_METRIC_FAILED };
 /* From the arrival of an event until it is known to be good, and until it is committed. */
 enum stage_metric { STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED };
 
+enum lease_metric_result { LEASE_METRIC_DONE, LEASE_METRIC_FAILED };
 enum publish_metric_result { PUBLISH_METRIC_SENT, PUBLISH_METRIC_FAILED, PUBLISH_METRIC_DROPPED };
 
 enum http_metric_status { HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };

@@ -7,9 +7,9 @@
 #include "nostr/verify.h"
 
 void checker_init(struct checker *c, const struct config *cfg, struct access *access,
-                  struct verified *verified)
+                  struct limits *limits, struct verified *verified)
 {
-    *c = (struct checker){.cfg = cfg, .access = access, .verified = verified};
+    *c = (struct checker){.cfg = cfg, .access = access, .limits = limits, .verified = verified};
     /* Text before it is measured, and its canonical or hashed form: never longer, the brackets
      * aside. */
     buf_init(&c->scratch, 2 * (size_t)cfg->shared.max_event_bytes + MIB);
@@ -45,6 +45,7 @@ static bool pass_policy(struct checker *c, enum policy_phase phase, struct inges
 {
     struct policy_env env = {.cfg = c->cfg,
                              .view = c->view,
+                             .limits = c->limits,
                              .now = clock_unix(),
                              .auth = item->rec.auth,
                              .n_auth = item->rec.n_auth,

@@ -9,13 +9,14 @@
 struct checker { /* one per thread */
     const struct config *cfg;
     struct access *access;     /* shared */
+    struct limits *limits;     /* shared */
     struct access_view *view;  /* while a chunk is checked */
     struct verified *verified; /* shared */
     struct buf scratch;
 };
 
 void checker_init(struct checker *c, const struct config *cfg, struct access *access,
-                  struct verified *verified);
+                  struct limits *limits, struct verified *verified);
 void checker_deinit(struct checker *c);
 /* Sets the route of every item, and with ROUTE_DECIDED its verdict. */
 void check_chunk(struct checker *c, struct chunk *chunk);

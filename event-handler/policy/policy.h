@@ -14,12 +14,14 @@
 #include "nostr/verdict.h"
 
 struct config;
+struct limits;
 
 enum policy_phase { POLICY_BEFORE_SIGNATURE, POLICY_AFTER_SIGNATURE };
 
 struct policy_env { /* who sends, and when; borrowed for the call */
     const struct config *cfg;
     const struct access_view *view;
+    struct limits *limits;     /* limits/limits.h; NULL: none */
     struct standing author;    /* the author's; set by policy_judge() in the second phase */
     int64_t now;               /* seconds since 1970 */
     const struct pubkey *auth; /* NIP-42: authenticated on the connection */
@@ -44,6 +46,7 @@ policy_rule_fn rule_vanish;     /* NIP-62: a request must name this relay */
 policy_rule_fn rule_pow;        /* NIP-13 */
 policy_rule_fn rule_protected;  /* NIP-70 */
 policy_rule_fn rule_repost;     /* NIP-18, NIP-70 */
+policy_rule_fn rule_rate;       /* budgets of pubkeys and tiers */
 
 /* The first objection of the rules of that phase, or VERDICT_ACCEPTED. *rule is then the name of
  * the rule that objected, for logs, metrics and explanations; it may be NULL. */

@@ -13,13 +13,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "metrics.h"
 #include "ops/backoff.h"
 #include "ops/log.h"
+#include "ops/redis_dial.h"
 #include "wire/live_wire.h"
 
 enum {
@@ -81,40 +81,22 @@ static void disconnect(struct publisher *p, const char *why)
     p->retry_at_ms = clock_mono_ms() + backoff_next(&p->backoff);
 }
 
-static struct timeval milliseconds(int ms)
-{
-    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-}
-
-static bool authenticate(struct publisher *p)
-{
-    redisReply *reply;
-    bool good;
-
-    if (p->target.password[0] == '\0')
-        return true;
-    reply = redisCommand(p->redis, "AUTH %s", p->target.password);
-    good = reply && reply->type == REDIS_REPLY_STATUS;
-    if (reply)
-        freeReplyObject(reply);
-    return good;
-}
-
 static bool connect_redis(struct publisher *p)
 {
+    const struct redis_target target = {.host = p->target.host,
+                                        .port = p->target.port,
+                                        .password = p->target.password,
+                                        .connect_ms = CONNECT_MS,
+                                        .command_ms = COMMAND_MS};
+    char why[REDIS_WHY_BYTES];
+
     if (p->redis)
         return true;
     if (clock_mono_ms() < p->retry_at_ms)
         return false;
-    p->redis = redisConnectWithTimeout(p->target.host, p->target.port, milliseconds(CONNECT_MS));
-    if (!p->redis || p->redis->err) {
-        disconnect(p, p->redis ? p->redis->errstr : "out of memory");
-        return false;
-    }
-    redisSetTimeout(p->redis, milliseconds(COMMAND_MS));
-    redisEnableKeepAlive(p->redis);
-    if (!authenticate(p)) {
-        disconnect(p, "it refused the password");
+    p->redis = redis_dial(&target, why);
+    if (!p->redis) {
+        disconnect(p, why);
         return false;
     }
     backoff_reset(&p->backoff);

@@ -184,7 +184,7 @@ static void start(bool open)
         return;
     service.access = access_new(&service.cfg);
     assert_non_null(service.access);
-    service.ingest = ingest_start(&service.cfg, service.access);
+    service.ingest = ingest_start(&service.cfg, service.access, NULL);
     service.queries = query_pool_start(&service.cfg, service.access);
     assert_non_null(service.queries);
     api_open(service.api,

@@ -76,7 +76,7 @@ static void start(void)
 {
     relay_access = access_new(&config);
     assert_non_null(relay_access);
-    ingest = ingest_start(&config, relay_access);
+    ingest = ingest_start(&config, relay_access, NULL);
     assert_non_null(ingest);
 }
 
