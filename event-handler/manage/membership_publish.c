@@ -94,7 +94,8 @@ static bool draft_send(struct draft *d, const struct relay_key *relay, struct bu
 
 /* ---- what they say ---- */
 
-/* A moment after the version that is stored, so that this one replaces it. */
+/* A moment after the version that is stored, so that this one replaces it, and after any deletion.
+ */
 static enum err next_moment(struct db *db, const struct relay_key *relay, int kind, int64_t *out)
 {
     struct db_params p;
@@ -104,10 +105,11 @@ static enum err next_moment(struct db *db, const struct relay_key *relay, int ki
     db_params_init(&p);
     db_param_int4(&p, kind);
     db_param_bytes(&p, relay_key_pubkey(relay)->b, 32);
-    err = db_exec(db, "membership_newest",
-                  "SELECT coalesce(max(created_at), 0) FROM events WHERE kind = $1::int AND pubkey "
-                  "= $2::bytea",
-                  &p, &r);
+    err = db_exec(
+        db, "membership_newest",
+        "SELECT coalesce(max(created_at), 0) FROM events WHERE kind IN ($1::int, 5) AND pubkey "
+        "= $2::bytea",
+        &p, &r);
     db_params_reset(&p);
     if (err)
         return err;

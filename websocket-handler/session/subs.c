@@ -223,14 +223,15 @@ static const struct query_sink_ops sink_ops = {.row = on_row, .end = on_end, .fa
 /* What a filter asks of the database. */
 enum stored { STORED_NONE, STORED_UNWANTED, STORED_WANTED };
 
-/* NONE: nothing stored can match it, as it matches nothing at all or ephemeral kinds only.
+/* NONE: nothing stored can match it, as it matches nothing at all or ephemeral kinds only
+ * (but NIP-43's invitations, which are made for the asking).
  * UNWANTED: limit 0. */
 static enum stored stored_part(const struct filter *f)
 {
     bool ephemeral = (f->has & FILTER_KINDS) != 0;
 
     for (uint32_t i = 0; i < f->n_kinds && ephemeral; i++)
-        ephemeral = kind_class(f->kinds[i]) == KIND_EPHEMERAL;
+        ephemeral = kind_class(f->kinds[i]) == KIND_EPHEMERAL && f->kinds[i] != KIND_INVITE;
     if ((f->has & FILTER_NOTHING) || ephemeral)
         return STORED_NONE;
     return (f->has & FILTER_LIMIT) && f->limit == 0 ? STORED_UNWANTED : STORED_WANTED;
