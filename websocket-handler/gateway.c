@@ -7,6 +7,7 @@
 #include "limit/limits.h"
 #include "live/fanout.h"
 #include "live/live.h"
+#include "manage/manage_proxy.h"
 #include "ops/log.h"
 #include "session/session.h"
 #include "upstream/handler_metrics.h"
@@ -194,6 +195,8 @@ enum err gateway_start(struct gateway *g, const struct config *cfg, int public_f
     if (err)
         return err;
     conns_set_limits(g->limits);
+    manage_proxy_open(g->upstream->client);
+    conn_set_rpc_ops(&manage_proxy_ops);
     session_setup(&(struct session_env){
         .limits = g->limits, .cfg = cfg, .upstream = g->upstream, .live = g->live});
     err = listen_on(&g->public, g, public_fd, HTTP_PUBLIC);
@@ -214,6 +217,7 @@ void gateway_stop(struct gateway *g)
     listener_close(&g->public);
     listener_close(&g->metrics);
     conns_close();
+    manage_proxy_close();
     limits_stop(g->limits);
     live_stop(g->live);
     control_stop(g->control);

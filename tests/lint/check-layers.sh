@@ -17,6 +17,7 @@ common/limit                  base json nostr ops wire
 websocket-handler/conn        . base json nostr ops wire limit control
 websocket-handler/session     . base json nostr wire ops limit control upstream live conn/conn.h
 websocket-handler/control     . base json nostr wire ops upstream
+websocket-handler/manage      . base json ops upstream conn/conn_rpc.h
 websocket-handler/limit       . base json nostr ops live
 websocket-handler/upstream    . base json nostr wire ops otel conn/conn.h
 websocket-handler/live        . base json nostr wire ops upstream control conn/conn.h session/session.h

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "conn/conn_internal.h"
+#include "conn/conn_rpc.h"
 #include "limit/limits.h"
 #include "metrics.h"
 #include "ops/log.h"
@@ -271,10 +272,10 @@ void conn_feed(struct conn *c, struct slice bytes)
 /* The peer has closed its side, or the socket has failed. */
 static void on_read_end(struct conn *c)
 {
-    if (c->state == CONN_HEAD || c->state == CONN_LINGERING || c->state == CONN_FLUSHING)
-        conn_destroy(c);
-    else
+    if (c->state == CONN_OPEN || c->state == CONN_ENDING)
         cut(c, CONN_CLOSE_BY_PEER);
+    else
+        conn_destroy(c);
 }
 
 /* One read per turn: a peer that sends without end gets no more of the loop than the others. */
@@ -292,6 +293,8 @@ static void on_readable(struct conn *c)
     c->last_seen = conns_tick();
     if (c->state == CONN_HEAD)
         conn_read_head(c, slice_of(conns.read_buffer, (size_t)n));
+    else if (c->state == CONN_BODY)
+        conn_rpc_feed(c, slice_of(conns.read_buffer, (size_t)n));
     else if (c->state == CONN_OPEN)
         conn_feed(c, slice_of(conns.read_buffer, (size_t)n));
 }
@@ -403,6 +406,7 @@ static void tell_session(struct conn *c)
 
 void conn_finish(struct conn *c)
 {
+    conn_rpc_end(c);
     c->state = CONN_FLUSHING;
     timer_arm(&conns.wheel, &c->timer, conns_tick() + FLUSHING_TICKS);
     conn_mark_dirty(c);
@@ -419,6 +423,9 @@ void conn_destroy(struct conn *c)
     if (c->state == CONN_GONE)
         return;
     assert(!c->session);
+    if (c->state == CONN_WAITING)
+        conns.rpc_ops->cancel(c->handle);
+    conn_rpc_end(c);
     c->state = CONN_GONE;
     timer_cancel(&c->timer);
     list_remove(&c->link);

@@ -1,12 +1,12 @@
 #ifndef WEBSOCKET_HANDLER_CONN_CONN_INTERNAL_H
 #define WEBSOCKET_HANDLER_CONN_CONN_INTERNAL_H
 /*
- * Shared by conn.c (one connection), conn_upgrade.c (its HTTP beginning) and conns.c (all of them);
- * nobody else includes this.
+ * Shared by conn.c (one connection), conn_upgrade.c (its HTTP beginning), conn_rpc.c (management
+ * requests) and conns.c (all of them); nobody else includes this.
  *
- *   accepted
- *      |
- *    HEAD ----- plain HTTP answer ------+
+ *   accepted      +--> BODY --> WAITING +
+ *      |          | POST                | answer
+ *    HEAD --------+-- plain HTTP answer-+
  *      | 101                            |
  *    OPEN                               |
  *      | conn_close()                   v
@@ -18,7 +18,8 @@
  * function of conn.h ever calls back. FLUSHING: what is queued is written out, within a deadline.
  * LINGERING: our side is shut down, and what still comes is dropped until the peer closes too or a
  * short deadline passes; closing at once would let the kernel send a reset, which can destroy the
- * farewell before the peer has read it.
+ * farewell before the peer has read it. BODY: a management request's body is read. WAITING: it has
+ * been handed on.
  */
 #include <uv.h>
 
@@ -32,7 +33,16 @@
 #include "conn/timer_wheel.h"
 #include "ops/log.h"
 
-enum conn_state { CONN_HEAD, CONN_OPEN, CONN_ENDING, CONN_FLUSHING, CONN_LINGERING, CONN_GONE };
+enum conn_state {
+    CONN_HEAD,
+    CONN_BODY,
+    CONN_WAITING,
+    CONN_OPEN,
+    CONN_ENDING,
+    CONN_FLUSHING,
+    CONN_LINGERING,
+    CONN_GONE
+};
 
 struct conn {
     uv_poll_t poll;
@@ -42,6 +52,7 @@ struct conn {
     struct session *session; /* from OPEN until it has been told of the end */
     struct frames *frames;   /* while a frame or message is incomplete */
     char *head;              /* HEAD: the beginning of an incomplete request, or NULL */
+    struct conn_rpc *rpc;    /* BODY, WAITING */
     uint32_t last_seen;      /* tick of the last sign of life */
     uint32_t partial_since;  /* tick when `frames` was borrowed */
     struct conn_handle handle;
@@ -69,6 +80,7 @@ struct conns {
     uv_loop_t *loop;
     const struct site *site;
     const struct conn_ops *ops;
+    const struct conn_rpc_ops *rpc_ops;
     struct limits *limits; /* limit/limits.h; NULL: none */
     struct cidr_list proxies;
     struct proxy_trust trust;
@@ -84,6 +96,7 @@ struct conns {
     size_t unflushed;  /* bytes queued since the dirty connections were last written */
     size_t n_clients;  /* WebSocket clients that are OPEN */
     size_t n_all;
+    size_t n_rpcs;         /* connections in BODY or WAITING */
     size_t queued;         /* bytes in all queues */
     uint32_t close_cursor; /* slot that conns_close_some() looks at next */
     bool draining;
@@ -121,5 +134,13 @@ timer_fn conn_on_timer;
 
 /* conn_upgrade.c */
 void conn_read_head(struct conn *c, struct slice bytes);
+/* out holds the whole answer of that status; the connection ends behind it. */
+void conn_answer_and_finish(struct conn *c, const struct buf *out, int status);
+
+/* conn_rpc.c */
+bool conn_rpc_is_meant(const struct http_head *head); /* a management request? */
+void conn_rpc_begin(struct conn *c, const struct http_head *head);
+void conn_rpc_feed(struct conn *c, struct slice bytes); /* in BODY */
+void conn_rpc_end(struct conn *c);                      /* frees what there is of one */
 
 #endif

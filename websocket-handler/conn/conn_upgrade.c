@@ -25,8 +25,7 @@ static void count_status(int status)
     metric_add(M_HTTP_REQUESTS, classes[status / 100], 1);
 }
 
-/* out holds the whole answer of that status; the connection ends behind it. */
-static void answer_and_finish(struct conn *c, const struct buf *out, int status)
+void conn_answer_and_finish(struct conn *c, const struct buf *out, int status)
 {
     count_status(status);
     if (out->failed || !conn_queue(c, buf_slice(out)))
@@ -41,7 +40,7 @@ static void refuse(struct conn *c, int status, const char *sentence)
 
     buf_init(&out, HTTP_ANSWER_MAX_BYTES);
     plain_http_refuse(&out, status, sentence);
-    answer_and_finish(c, &out, status);
+    conn_answer_and_finish(c, &out, status);
     buf_deinit(&out);
 }
 
@@ -53,7 +52,7 @@ static void refuse_for_now(struct conn *c, uint32_t seconds, const char *sentenc
     metric_add(M_CONNECTIONS_REFUSED, REFUSED_RATE, 1);
     buf_init(&out, HTTP_ANSWER_MAX_BYTES);
     plain_http_refuse_for_now(&out, seconds, sentence);
-    answer_and_finish(c, &out, 429);
+    conn_answer_and_finish(c, &out, 429);
     buf_deinit(&out);
 }
 
@@ -64,7 +63,7 @@ static void answer(struct conn *c, const struct http_head *head)
 
     buf_init(&out, HTTP_ANSWER_MAX_BYTES);
     status = plain_http_answer(conns.site, (enum http_port)c->port, head, &out);
-    answer_and_finish(c, &out, status);
+    conn_answer_and_finish(c, &out, status);
     buf_deinit(&out);
 }
 
@@ -169,7 +168,10 @@ static void take_request(struct conn *c, const struct http_head *head)
     }
     switch (handshake_check(head, accept, &error)) {
     case HANDSHAKE_NONE:
-        answer(c, head);
+        if (conn_rpc_is_meant(head))
+            conn_rpc_begin(c, head);
+        else
+            answer(c, head);
         return;
     case HANDSHAKE_OK:
         upgrade_if_there_is_room(c, head, accept);
@@ -247,6 +249,15 @@ static bool read_announcement(struct conn *c, struct slice *all)
     return true;
 }
 
+/* What has come behind the head. */
+static void feed(struct conn *c, struct slice bytes)
+{
+    if (c->state == CONN_OPEN)
+        conn_feed(c, bytes);
+    else if (c->state == CONN_BODY)
+        conn_rpc_feed(c, bytes);
+}
+
 void conn_read_head(struct conn *c, struct slice bytes)
 {
     struct slice all = bytes, later = {bytes.ptr + bytes.len, 0};
@@ -285,10 +296,8 @@ void conn_read_head(struct conn *c, struct slice bytes)
     }
     take_request(c, &head);
     /* A client need not wait for the answer before it sends its first frames. */
-    if (c->state == CONN_OPEN)
-        conn_feed(c, slice_of(all.ptr + used, all.len - used));
-    if (c->state == CONN_OPEN)
-        conn_feed(c, later);
+    feed(c, slice_of(all.ptr + used, all.len - used));
+    feed(c, later);
     free(c->head);
     c->head = NULL;
 }

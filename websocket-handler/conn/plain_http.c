@@ -25,9 +25,12 @@ static const struct status_text statuses[] = {
     {200, "OK", ""},
     {204, "No Content", "Access-Control-Max-Age: 86400\r\n"},
     {400, "Bad Request", ""},
+    {401, "Unauthorized", "WWW-Authenticate: Nostr\r\n"},
     {403, "Forbidden", ""},
     {404, "Not Found", ""},
-    {405, "Method Not Allowed", "Allow: GET, HEAD, OPTIONS\r\n"},
+    {405, "Method Not Allowed", "Allow: GET, HEAD, POST, OPTIONS\r\n"},
+    {411, "Length Required", ""},
+    {413, "Content Too Large", ""},
     {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
     {429, "Too Many Requests", ""},
     {431, "Request Header Fields Too Large", ""},
@@ -67,6 +70,13 @@ static int write_answer(struct buf *out, const struct answer *a, bool with_body)
     if (with_body)
         buf_add_slice(out, a->body);
     return a->status;
+}
+
+void plain_http_rpc(struct buf *out, int status, struct slice json)
+{
+    write_answer(
+        out, &(struct answer){.status = status, .type = "application/nostr+json+rpc", .body = json},
+        true);
 }
 
 int plain_http_refuse(struct buf *out, int status, const char *sentence)

@@ -53,6 +53,9 @@ void site_set_control(struct site *site, const struct control_state *control);
 /* Appends the whole answer to a well-formed request; returns its status. */
 int plain_http_answer(const struct site *site, enum http_port port, const struct http_head *head,
                       struct buf *out);
+/* Appends the answer to a management request (NIP-86): 200, 400, 401, 403, 405, 411, 413, 429 or
+ * 503. */
+void plain_http_rpc(struct buf *out, int status, struct slice json);
 /* Appends a refusal with a sentence; returns status. */
 int plain_http_refuse(struct buf *out, int status, const char *sentence);
 /* The same with 429, and when to try again. */

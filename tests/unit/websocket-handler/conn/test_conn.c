@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "config.h"
 #include "conn/conn.h"
+#include "conn/conn_rpc.h"
 #include "conn/conns.h"
 #include "conn/listener.h"
 
@@ -590,6 +591,161 @@ static void a_drain_lets_clients_go_with_1012(void **state)
     assert_int_equal(conns_count(), 0);
 }
 
+/* ---- management requests ---- */
+
+static struct {
+    struct conn_handle client;
+    char envelope[4096];
+    int n_asked, n_cancelled;
+    bool busy;
+} rpc;
+
+static bool rpc_ask(struct conn_handle h, struct slice envelope)
+{
+    if (rpc.busy)
+        return false;
+    rpc.client = h;
+    rpc.n_asked++;
+    snprintf(rpc.envelope, sizeof(rpc.envelope), SLICE_FMT, SLICE_ARG(envelope));
+    return true;
+}
+
+static void rpc_cancel(struct conn_handle h)
+{
+    assert_true(h.slot == rpc.client.slot && h.generation == rpc.client.generation);
+    rpc.n_cancelled++;
+}
+
+static const struct conn_rpc_ops rpc_ops = {rpc_ask, rpc_cancel};
+
+static int setup_rpc(void **state)
+{
+    memset(&rpc, 0, sizeof(rpc));
+    conn_set_rpc_ops(&rpc_ops);
+    return setup(state);
+}
+
+#define RPC_TYPE "Content-Type: application/nostr+json+rpc; charset=utf-8\r\n"
+#define RPC_HEAD "POST /?a=b HTTP/1.1\r\nHost: relay.example:1\r\n" RPC_TYPE
+#define RPC_AUTH "authorization: nostr e30=\r\n"
+
+static void a_management_request_is_handed_on_and_answered(void **state)
+{
+    static const char request[] =
+        RPC_HEAD RPC_AUTH "Content-Length: 15\r\nExpect: 100-continue\r\n\r\n";
+    static const char body[] = "{\"method\":\"\xc3\xa4\"}";
+    struct client cl;
+
+    (void)state;
+    client_connect(&cl);
+    client_say(&cl, request);
+    wait_text(&cl, "100 Continue");
+    for (size_t i = 0; i < sizeof(body) - 1; i++) {
+        assert_int_equal(rpc.n_asked, 0);
+        client_write(&cl, &body[i], 1);
+        turn(&cl, true, 2);
+    }
+    for (int i = 0; i < 100 && rpc.n_asked == 0; i++)
+        turn(&cl, true, 10);
+    assert_int_equal(rpc.n_asked, 1);
+    assert_string_equal(rpc.envelope,
+                        "{\"authorization\":\"nostr e30=\",\"url\":\"http://relay.example:1/?a=b\","
+                        "\"http_method\":\"POST\",\"address\":\"127.0.0.1\","
+                        "\"body\":\"{\\\"method\\\":\\\"\xc3\xa4\\\"}\"}");
+    turn(&cl, true, 2500); /* longer than a request may take to come */
+    assert_false(cl.ended);
+    conn_rpc_answer(rpc.client, 200, SLICE("{\"result\":true}"));
+    wait_end(&cl, 2);
+    assert_true(client_has(&cl, "HTTP/1.1 200 OK\r\nContent-Type: application/nostr+json+rpc\r\n"));
+    assert_true(client_has(&cl, "Access-Control-Allow-Origin: *\r\n"));
+    assert_true(client_has(&cl, "\r\n\r\n{\"result\":true}"));
+    conn_rpc_answer(rpc.client, 200, SLICE("{}")); /* the client has gone */
+    assert_int_equal(rpc.n_cancelled, 0);
+    client_close(&cl);
+}
+
+static void what_is_no_management_request_is_refused(void **state)
+{
+    static const struct {
+        const char *request, *status, *says;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n" RPC_TYPE "\r\n", "405 ", "Allow: GET, HEAD, POST, OPTIONS\r\n"},
+        {RPC_HEAD RPC_AUTH "\r\n", "411 ", "Content-Length"},
+        {RPC_HEAD RPC_AUTH "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "411 ", ""},
+        {RPC_HEAD RPC_AUTH "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", "411 ", ""},
+        {RPC_HEAD RPC_AUTH "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "411 ", ""},
+        {RPC_HEAD RPC_AUTH "Content-Length: +2\r\n\r\n{}", "411 ", ""},
+        {RPC_HEAD RPC_AUTH "Content-Length: 65537\r\n\r\n", "413 ", "64 KiB"},
+        {RPC_HEAD RPC_AUTH "Content-Length: 99999999999999999999999\r\n\r\n", "413 ", ""},
+        {RPC_HEAD "Content-Length: 2\r\n\r\n{}", "401 ", "WWW-Authenticate: Nostr\r\n"},
+        {RPC_HEAD "Authorization: Bearer x\r\nContent-Length: 2\r\n\r\n{}", "401 ", ""},
+        {RPC_HEAD "Authorization: Nostr\r\nContent-Length: 2\r\n\r\n{}", "401 ", ""},
+        {RPC_HEAD RPC_AUTH RPC_AUTH "Content-Length: 2\r\n\r\n{}", "401 ", ""},
+        {RPC_HEAD "Authorization: Nostr \xff\r\nContent-Length: 2\r\n\r\n{}", "401 ", ""},
+        {RPC_HEAD RPC_AUTH "Content-Length: 2\r\n\r\n\"\xff", "400 ", "UTF-8"},
+        {"POST /other HTTP/1.1\r\n" RPC_TYPE RPC_AUTH "Content-Length: 2\r\n\r\n{}", "404 ", ""},
+        {"POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", "405 ",
+         ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct client cl;
+
+        client_connect(&cl);
+        client_say(&cl, rows[i].request);
+        wait_end(&cl, 2);
+        if (!client_has(&cl, rows[i].status) || !client_has(&cl, rows[i].says) ||
+            !client_has(&cl, "Access-Control-Allow-Headers"))
+            fail_msg("%s\n%.*s", rows[i].request, (int)cl.n_in, cl.in);
+        client_close(&cl);
+    }
+    assert_int_equal(rpc.n_asked, 0);
+}
+
+#define RPC_REQUEST RPC_HEAD RPC_AUTH "Content-Length: 2\r\n\r\n{}"
+
+static void a_management_request_goes_with_its_client(void **state)
+{
+    struct client cl;
+
+    (void)state;
+    client_connect(&cl); /* while it is waiting */
+    client_say(&cl, RPC_REQUEST);
+    turn(&cl, true, 50);
+    assert_int_equal(rpc.n_asked, 1);
+    client_close(&cl);
+    turn(NULL, false, 50);
+    assert_int_equal(rpc.n_cancelled, 1);
+    conn_rpc_answer(rpc.client, 200, SLICE("{}"));
+
+    client_connect(&cl); /* while it is being sent */
+    client_say(&cl, RPC_HEAD RPC_AUTH "Content-Length: 2\r\n\r\n{");
+    turn(&cl, true, 50);
+    client_close(&cl);
+    turn(NULL, false, 50);
+
+    client_connect(&cl); /* too slow */
+    client_say(&cl, RPC_HEAD RPC_AUTH "Content-Length: 2\r\n\r\n{");
+    wait_end(&cl, 4);
+    client_close(&cl);
+    assert_int_equal(rpc.n_asked, 1);
+    assert_int_equal(rpc.n_cancelled, 1);
+
+    rpc.busy = true;
+    client_connect(&cl);
+    client_say(&cl, RPC_REQUEST);
+    wait_end(&cl, 2);
+    assert_true(client_has(&cl, "503 Service Unavailable"));
+    client_close(&cl);
+
+    rpc.busy = false; /* the process ends */
+    client_connect(&cl);
+    client_say(&cl, RPC_REQUEST);
+    turn(&cl, true, 50);
+    client_close(&cl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -611,6 +767,12 @@ int main(void)
         TEST(a_request_and_a_message_must_come_in_time),
         TEST(peers_that_vanish_are_forgotten),
         TEST(a_drain_lets_clients_go_with_1012),
+        cmocka_unit_test_setup_teardown(a_management_request_is_handed_on_and_answered, setup_rpc,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_management_request_is_refused, setup_rpc,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_management_request_goes_with_its_client, setup_rpc,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ static void one_answer_per_request(void **state)
         {"nothing else there", HTTP_METRICS, "GET / HTTP/1.1\r\n\r\n", 404, ""},
         {"unknown path", HTTP_PUBLIC, "GET /favicon.ico HTTP/1.1\r\n\r\n", 404, "nothing here"},
         {"wrong method", HTTP_PUBLIC, "PUT / HTTP/1.1\r\n\r\n", 405,
-         "Allow: GET, HEAD, OPTIONS\r\n"},
+         "Allow: GET, HEAD, POST, OPTIONS\r\n"},
         {"preflight", HTTP_PUBLIC, "OPTIONS / HTTP/1.1\r\nOrigin: https://a.example\r\n\r\n", 204,
          "Authorization"},
         {"preflight elsewhere", HTTP_PUBLIC, "OPTIONS /x HTTP/1.1\r\n\r\n", 404, ""},
