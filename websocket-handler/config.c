@@ -118,7 +118,8 @@ static const struct setting table[] = {
            "all come back at once."),
 
     TEXT("EVENT_HANDLER_SVC", NULL, event_handler_hosts, "event-handler", "Event handler",
-         "Host of the event handler; several, comma-separated, share the work."),
+         "Host of the event handler. Several, comma-separated, share the work, as do all the "
+         "addresses that a name stands for."),
     NUMBER("EVENT_HANDLER_PORT", event_handler_port, "8009", 1, 65535, "Event handler",
            "Its port."),
     NUMBER("UPSTREAM_BATCH_EVENTS", batch_events, "512", 1, 10000, "Event handler",

@@ -362,9 +362,6 @@ static CURL *easy_new(void)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 5L);
-    curl_easy_setopt(easy, CURLOPT_DNS_SHUFFLE_ADDRESSES,
-                     1L); /* a name may stand for several replicas */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     return easy;

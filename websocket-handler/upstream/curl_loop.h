@@ -5,8 +5,8 @@
  *
  * Each call completes exactly once: done() or http_call_cancel(). Everything may be called from
  * within bytes() and done(): what libcurl forbids in its own callbacks is put off until it has
- * returned. Easy handles and connections are reused; a name is resolved when a connection is made,
- * not per request.
+ * returned. Easy handles and connections are reused. URLs hold addresses, not names: who calls
+ * knows which replica is asked.
  */
 #include <curl/curl.h>
 #include <uv.h>

@@ -8,19 +8,13 @@
 #include "base/list.h"
 #include "config.h"
 #include "metrics.h"
-#include "ops/backoff.h"
 #include "ops/log.h"
 #include "upstream/curl_loop.h"
+#include "upstream/endpoints.h"
 
 enum {
-    MAX_ENDPOINTS = 32,
     MAX_URL = 512,
-    MAX_SENTENCE = 160,
     PROBE_TICK_MS = 100,
-    PROBE_READY_MS = 2000, /* between probes of one that is ready */
-    PROBE_DEGRADED_MS = 500,
-    PROBE_DOWN_FIRST_MS = 50, /* and of one that is down: growing */
-    PROBE_DOWN_MOST_MS = 1000,
     PROBE_IDLE_MS = 2000,
     OUTAGE_WAIT_MS =
         3000, /* how long after the last one went down calls wait for one to come back */
@@ -35,33 +29,14 @@ static const char *const paths[HANDLER_ROUTES] = {
     [HANDLER_READYZ] = "/readyz",
 };
 
-enum endpoint_state { ENDPOINT_READY, ENDPOINT_DEGRADED, ENDPOINT_DOWN };
-static const char *const state_names[] = {"ready", "degraded", "down"};
-
-struct endpoint {
-    struct handler_client *hc;
-    char base[300]; /* http://host:port */
-    enum endpoint_state state;
-    bool probed; /* an answer to a probe has ever come; before, it counts as ready */
-    unsigned in_flight;
-    char reason[MAX_SENTENCE]; /* what its /readyz said with a 503 */
-    struct backoff backoff;
-    uint64_t probe_at_ms;
-    struct handler_sink probe_sink; /* its probe: one at a time */
-    struct handler_call *probe;
-};
-
 struct handler_client {
     uv_loop_t *loop;
     const struct config *cfg;
     struct curl_loop *curl;
     struct curl_slist *headers;
-    struct endpoint endpoint[MAX_ENDPOINTS];
-    unsigned n_endpoints;
-    unsigned turn; /* where the search for an endpoint begins */
+    struct endpoints endpoints;
     struct list calls;
     struct list waiting; /* calls that nobody can take now */
-    uint64_t outage_ms;  /* when the last endpoint went down */
     uv_timer_t probe_timer, wait_timer;
     unsigned open_handles;
     bool closing;
@@ -76,7 +51,7 @@ struct handler_call {
     struct http_sink http_sink;
     struct http_call *http;     /* NULL between attempts and while failing */
     struct endpoint *endpoint;  /* that it is at */
-    uint32_t tried;             /* a bit per endpoint */
+    uint32_t tried;             /* endpoint_bit() of each */
     bool handed_on;             /* bytes have gone to the sink: it cannot be repeated */
     struct buf body;            /* collected, or the sentence of a failure */
     struct curl_slist *headers; /* its own, when it is traced */
@@ -86,62 +61,7 @@ struct handler_call {
 
 static const struct http_sink_ops call_ops;
 
-/* ---- endpoints ---- */
-
 static void on_wait(uv_timer_t *timer);
-
-static unsigned count_up(const struct handler_client *hc)
-{
-    unsigned up = 0;
-
-    for (unsigned i = 0; i < hc->n_endpoints; i++)
-        up += hc->endpoint[i].state != ENDPOINT_DOWN;
-    metric_set(M_ENDPOINTS_UP, 0, up);
-    return up;
-}
-
-static void endpoint_enter(struct endpoint *ep, enum endpoint_state state)
-{
-    uint64_t now = uv_now(ep->hc->loop);
-
-    if (state == ENDPOINT_DOWN) {
-        ep->probe_at_ms = now + backoff_next(&ep->backoff);
-    } else {
-        backoff_reset(&ep->backoff);
-        ep->probe_at_ms = now + (state == ENDPOINT_READY ? PROBE_READY_MS : PROBE_DEGRADED_MS);
-    }
-    if (ep->state == state)
-        return;
-    ep->state = state;
-    if (count_up(ep->hc) == 0)
-        ep->hc->outage_ms = now;
-    else
-        uv_timer_start(&ep->hc->wait_timer, on_wait, 0, 0);
-    if (state == ENDPOINT_READY)
-        log_info("upstream", "event handler is ready", "url=%s", ep->base);
-    else
-        log_warn("upstream", "event handler is not ready", "url=%s state=%s", ep->base,
-                 state_names[state]);
-}
-
-/* The least busy of the best state that call has not tried; NULL when there is none. */
-static struct endpoint *choose(struct handler_client *hc, const struct handler_call *call)
-{
-    struct endpoint *best = NULL;
-
-    for (unsigned i = 0; i < hc->n_endpoints; i++) {
-        unsigned n = (hc->turn + i) % hc->n_endpoints;
-        struct endpoint *ep = &hc->endpoint[n];
-
-        if (ep->state == ENDPOINT_DOWN || (call->tried & (1u << n)))
-            continue;
-        if (!best || ep->state < best->state ||
-            (ep->state == best->state && ep->in_flight < best->in_flight))
-            best = ep;
-    }
-    hc->turn++;
-    return best;
-}
 
 /* ---- one call ---- */
 
@@ -156,7 +76,7 @@ static void call_free(struct handler_call *call)
 static void leave_endpoint(struct handler_call *call)
 {
     call->http = NULL;
-    call->endpoint->in_flight--;
+    endpoint_end(call->endpoint);
 }
 
 static void complete(struct handler_call *call)
@@ -185,8 +105,8 @@ static bool send_to(struct handler_call *call, struct endpoint *ep)
     if (!call->http)
         return false;
     call->endpoint = ep;
-    call->tried |= 1u << (ep - call->hc->endpoint);
-    ep->in_flight++;
+    call->tried |= endpoint_bit(ep);
+    endpoint_begin(ep);
     return true;
 }
 
@@ -233,7 +153,7 @@ static struct handler_call *call_new(struct handler_client *hc, const struct han
 static void wait_for_endpoint(struct handler_call *call)
 {
     struct handler_client *hc = call->hc;
-    uint64_t now = uv_now(hc->loop), end = hc->outage_ms + OUTAGE_WAIT_MS;
+    uint64_t now = uv_now(hc->loop), end = hc->endpoints.outage_ms + OUTAGE_WAIT_MS;
 
     call->tried = 0;
     list_remove(&call->node);
@@ -253,7 +173,7 @@ static void on_wait(uv_timer_t *timer)
         list_push(&waiting, node);
     while (!list_empty(&waiting)) {
         struct handler_call *call = container_of(waiting.next, struct handler_call, node);
-        struct endpoint *ep = choose(hc, call);
+        struct endpoint *ep = endpoints_choose(&hc->endpoints, call->tried);
 
         if (ep && send_to(call, ep)) {
             list_remove(&call->node);
@@ -275,7 +195,7 @@ struct handler_call *handler_call_start(struct handler_client *hc,
 
     if (!call)
         return NULL;
-    ep = choose(hc, call);
+    ep = endpoints_choose(&hc->endpoints, call->tried);
     if (!ep) {
         wait_for_endpoint(call);
     } else if (!send_to(call, ep)) {
@@ -411,7 +331,7 @@ static void blame(struct endpoint *ep, enum err err)
 /* Is nobody up, but not for long? */
 static bool outage_is_young(const struct handler_client *hc)
 {
-    return count_up(hc) == 0 && uv_now(hc->loop) < hc->outage_ms + OUTAGE_WAIT_MS;
+    return hc->endpoints.n_up == 0 && uv_now(hc->loop) < hc->endpoints.outage_ms + OUTAGE_WAIT_MS;
 }
 
 static void on_done(struct http_sink *http_sink, enum err err)
@@ -430,7 +350,7 @@ static void on_done(struct http_sink *http_sink, enum err err)
         complete(call);
         return;
     }
-    next = choose(call->hc, call);
+    next = endpoints_choose(&call->hc->endpoints, call->tried);
     if (!next && outage_is_young(call->hc))
         wait_for_endpoint(call);
     else if (!next || !send_to(call, next))
@@ -441,11 +361,16 @@ static const struct http_sink_ops call_ops = {.bytes = on_bytes, .done = on_done
 
 /* ---- probes ---- */
 
-/* ep does not answer probes: what waits for an answer from it is asked elsewhere, if there is an
- * elsewhere. */
+static struct handler_client *client_of(struct endpoints *all)
+{
+    return container_of(all, struct handler_client, endpoints);
+}
+
+/* ep does not answer probes, or is to be left: what waits for an answer from it is asked elsewhere,
+ * if there is an elsewhere. */
 static void evacuate(struct endpoint *ep)
 {
-    struct handler_client *hc = ep->hc;
+    struct handler_client *hc = client_of(ep->all);
 
     for (struct list *l = hc->calls.next, *next; l != &hc->calls; l = next) {
         struct handler_call *call = container_of(l, struct handler_call, node);
@@ -455,7 +380,7 @@ static void evacuate(struct endpoint *ep)
         if (call->endpoint != ep || call->handed_on || call->req.route == HANDLER_READYZ ||
             call->req.route == HANDLER_MANAGE)
             continue;
-        other = choose(hc, call);
+        other = endpoints_choose(&hc->endpoints, call->tried);
         if (!other)
             continue;
         http_call_cancel(call->http);
@@ -487,7 +412,10 @@ static void probe(struct endpoint *ep)
 {
     const struct handler_request req = {
         .route = HANDLER_READYZ, .idle_ms = PROBE_IDLE_MS, .max_collect = 4 * KIB};
-    struct handler_call *call = call_new(ep->hc, &req, &ep->probe_sink);
+    struct handler_call *call;
+
+    ep->probe_sink.ops = &probe_ops;
+    call = call_new(client_of(ep->all), &req, &ep->probe_sink);
 
     if (call && send_to(call, ep))
         ep->probe = call;
@@ -500,67 +428,35 @@ static void on_probe_tick(uv_timer_t *timer)
     struct handler_client *hc = timer->data;
     uint64_t now = uv_now(hc->loop);
 
-    for (unsigned i = 0; i < hc->n_endpoints; i++)
-        if (!hc->endpoint[i].probe && now >= hc->endpoint[i].probe_at_ms)
-            probe(&hc->endpoint[i]);
+    for (unsigned i = 0; i < MAX_ENDPOINTS; i++) {
+        struct endpoint *ep = &hc->endpoints.place[i];
+
+        if (ep->host && !ep->leaving && !ep->probe && now >= ep->probe_at_ms)
+            probe(ep);
+    }
 }
+
+/* Calls that wait may have somewhere to go now. */
+static void on_up(struct endpoints *all)
+{
+    uv_timer_start(&client_of(all)->wait_timer, on_wait, 0, 0);
+}
+
+static void on_leave(struct endpoint *ep)
+{
+    handler_call_cancel(ep->probe);
+    ep->probe = NULL;
+    evacuate(ep);
+}
+
+static const struct endpoints_ops endpoints_ops = {.up = on_up, .leave = on_leave};
 
 bool handler_client_ready(const struct handler_client *hc, const char **reason)
 {
-    *reason = "event handler: no answer yet";
-    for (unsigned i = 0; i < hc->n_endpoints; i++) {
-        const struct endpoint *ep = &hc->endpoint[i];
-
-        if (ep->probed && ep->state == ENDPOINT_READY) {
-            *reason = NULL;
-            return true;
-        }
-        if (ep->probed)
-            *reason = ep->reason;
-    }
-    return false;
+    return endpoints_ready(&hc->endpoints, reason);
 }
 
 /* ---- life ---- */
-
-/* One entry of the list: host, host:port, [v6], [v6]:port or v6. */
-static bool add_endpoint(struct handler_client *hc, struct slice entry, int64_t port)
-{
-    struct endpoint *ep = &hc->endpoint[hc->n_endpoints];
-    const char *colon = memchr(entry.ptr, ':', entry.len);
-    bool bare_v6 = entry.ptr[0] != '[' && colon && memrchr(entry.ptr, ':', entry.len) != colon;
-    bool has_port = entry.ptr[0] == '[' ? entry.ptr[entry.len - 1] != ']' : colon && !bare_v6;
-    int n;
-
-    if (hc->n_endpoints == MAX_ENDPOINTS || entry.len > 255)
-        return false;
-    if (has_port)
-        n = snprintf(ep->base, sizeof ep->base, "http://" SLICE_FMT, SLICE_ARG(entry));
-    else
-        n = snprintf(ep->base, sizeof ep->base,
-                     bare_v6 ? "http://[" SLICE_FMT "]:%d" : "http://" SLICE_FMT ":%d",
-                     SLICE_ARG(entry), (int)port);
-    if (n < 0 || (size_t)n >= sizeof ep->base)
-        return false;
-    ep->hc = hc;
-    ep->probe_sink.ops = &probe_ops;
-    backoff_init(&ep->backoff, PROBE_DOWN_FIRST_MS, PROBE_DOWN_MOST_MS);
-    hc->n_endpoints++;
-    return true;
-}
-
-static bool add_endpoints(struct handler_client *hc, const char *list, int64_t port)
-{
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ", ");
-
-        if (n > 0 && !add_endpoint(hc, slice_of(p, n), port))
-            return false;
-        p += n;
-        p += strspn(p, ", ");
-    }
-    return hc->n_endpoints > 0;
-}
 
 /* The headers that every request carries; "Name:" takes away one that libcurl would send. */
 static bool make_headers(struct handler_client *hc)
@@ -594,21 +490,19 @@ struct handler_client *handler_client_new(uv_loop_t *loop, const struct config *
     hc->cfg = cfg;
     list_init(&hc->calls);
     list_init(&hc->waiting);
-    hc->curl = curl_loop_new(loop);
-    if (!hc->curl || !make_headers(hc) ||
-        !add_endpoints(hc, cfg->event_handler_hosts, cfg->event_handler_port)) {
-        log_error("upstream", "EVENT_HANDLER_SVC must name 1 to 32 hosts", "");
-        curl_slist_free_all(hc->headers);
-        curl_loop_close(hc->curl);
-        free(hc);
-        return NULL;
-    }
     uv_timer_init(loop, &hc->probe_timer);
     uv_timer_init(loop, &hc->wait_timer);
     hc->probe_timer.data = hc->wait_timer.data = hc;
     hc->open_handles = 2;
+    hc->curl = curl_loop_new(loop);
+    if (!hc->curl || !make_headers(hc) ||
+        !endpoints_open(&hc->endpoints, loop, cfg->event_handler_hosts, cfg->event_handler_port,
+                        &endpoints_ops)) {
+        log_error("upstream", "EVENT_HANDLER_SVC must name 1 to 32 hosts", "");
+        handler_client_close(hc);
+        return NULL;
+    }
     uv_timer_start(&hc->probe_timer, on_probe_tick, 0, PROBE_TICK_MS);
-    count_up(hc);
     return hc;
 }
 
@@ -630,6 +524,7 @@ void handler_client_close(struct handler_client *hc)
 {
     if (!hc)
         return;
+    endpoints_close(&hc->endpoints);
     cancel_all(&hc->calls);
     cancel_all(&hc->waiting);
     curl_loop_close(hc->curl);

@@ -14,6 +14,8 @@
  *   DEGRADED   answers, but says 503 (its database is away, say): asked only when none is ready
  *   DOWN       does not answer: not asked until a probe gets through
  *
+ * Each address that a name of EVENT_HANDLER_SVC stands for is one event handler (endpoints.h).
+ *
  * With all of them down calls wait for a few seconds, which bridges a restart. Once the outage has
  * lasted that long a call fails at once, so clients hear of it promptly.
  */

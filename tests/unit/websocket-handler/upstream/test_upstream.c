@@ -486,6 +486,7 @@ static void failover(void **state)
     for (size_t i = 0; i < ARRAY_LEN(troubles); i++) {
         setup(NULL);
         start();
+        run_for(100); /* the name of the second is looked up */
         servers[0].events = troubles[i];
         servers[1].events.response = YES;
         for (uint32_t k = 0; k < 4; k++) { /* one of them meets the trouble first */
