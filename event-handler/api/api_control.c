@@ -25,15 +25,20 @@ static void write_text(struct buf *out, const char *name, const char *text)
         buf_add_str(out, "null");
 }
 
+static const char *hex_text(const uint8_t key[32], char out[64])
+{
+    hex_encode(key, 32, out);
+    return out;
+}
+
 static void write_keys(struct buf *out, const char *name, const struct key_set *keys)
 {
     buf_printf(out, ",\"%s\":[", name);
     for (size_t i = 0; i < keys->n; i++) {
         char hex[64];
 
-        hex_encode(keys->key[i], 32, hex);
         buf_add_str(out, i > 0 ? ",\"" : "\"");
-        buf_add(out, hex, sizeof hex);
+        buf_add(out, hex_text(keys->key[i], hex), sizeof hex);
         buf_add_char(out, '"');
     }
     buf_add_char(out, ']');
@@ -123,14 +128,10 @@ enum MHD_Result api_control(struct request *req)
     struct buf out;
 
     buf_init(&out, CONTROL_CAP);
-    buf_printf(&out, "{\"version\":%" PRIu64 ",\"self\":", lists->version);
-    if (view->relay) {
-        hex_encode(relay_key_pubkey(view->relay)->b, 32, self);
-        jwrite_string(&out, slice_of(self, sizeof self));
-    } else {
-        buf_add_str(&out, "null");
-    }
-    buf_printf(&out, ",\"nip43\":%s,\"relay\":{", view->cfg->nip43_enabled ? "true" : "false");
+    buf_printf(&out, "{\"version\":%" PRIu64 ",\"self\":\"", lists->version);
+    if (view->relay && view->cfg->nip43_enabled) /* else nothing is ever signed with it */
+        buf_add(&out, hex_text(relay_key_pubkey(view->relay)->b, self), sizeof self);
+    buf_add_str(&out, "\",\"relay\":{");
     write_text(&out, "name", lists->name);
     buf_add_char(&out, ',');
     write_text(&out, "description", lists->description);

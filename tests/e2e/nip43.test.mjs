@@ -37,6 +37,9 @@ const listed = async (who) => (await memberList())?.tags.find((t) => t[0] === 'm
 describe('NIP-43', () => {
     it('the relay signs with the key of RELAY_SECRET_KEY, and announces an empty list', async () => {
         assert.equal(self, secret.pubkey);
+        const nip11 = await until(async () => { const doc = await (await fetch(stack.http(), { headers: { Accept: 'application/nostr+json' } })).json(); return doc.self && doc; });
+        assert.equal(nip11.self, self);
+        assert.ok(nip11.supported_nips.includes(43));
         const list = await until(memberList);
         assert.equal(list.pubkey, self);
         assert.ok(verifyEvent(list));

@@ -25,7 +25,7 @@ const query = async (filters, handler) => {
     const res = await fetch(`http://127.0.0.1:${stack.handlerPort(handler)}/v1/query`, { method: 'POST', headers: { Authorization: `Bearer ${TOKEN}` }, body: JSON.stringify({ filters }) });
     return (await res.text()).trimEnd().split('\n').map((l) => JSON.parse(l)).filter((e) => !e.end).map((e) => e.id);
 };
-const count = async (filters, handler) => (await (await fetch(`http://127.0.0.1:${stack.handlerPort(handler)}/v1/count`, { method: 'POST', headers: { Authorization: `Bearer ${TOKEN}` }, body: JSON.stringify({ filters }) })).json()).count;
+const count = async (filters, handler) => JSON.parse((await (await fetch(`http://127.0.0.1:${stack.handlerPort(handler)}/v1/count`, { method: 'POST', headers: { Authorization: `Bearer ${TOKEN}` }, body: JSON.stringify({ filters }) })).text()).split('\n')[0]).count;
 const feed = async (handler) => (await (await fetch(`http://127.0.0.1:${stack.handlerPort(handler)}/v1/feed?after=0&limit=500`, { headers: { Authorization: `Bearer ${TOKEN}` } })).text());
 // On both event handlers, within a second of the call.
 const withinASecond = (probe) => Promise.all([0, 1].map((handler) => until(() => probe(handler), { ms: 1000, what: probe.toString() })));
@@ -117,8 +117,7 @@ describe('NIP-86', () => {
         await withinASecond(async (h) => { const { relay } = await get('/v1/control', h); return relay.name === 'A "name" ☃' && relay.description === 'words' && relay.icon === 'https://x/y.png'; });
         await mine.call('changerelayname', '');
         await withinASecond(async (h) => (await get('/v1/control', h)).relay.name === null);
-        assert.match((await get('/v1/control')).self, /^[0-9a-f]{64}$/);
-        assert.equal((await get('/v1/control', 1)).self, (await get('/v1/control', 0)).self);
+        assert.equal((await get('/v1/control')).self, ''); // nothing is signed without NIP-43
     });
 
     it('kinds', async () => {
