@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startStack } from './lib/stack.mjs';
 import { Client, until } from './lib/client.mjs';
-import { Manager, authorization } from './lib/manage.mjs';
+import { Manager, RPC, authorization } from './lib/manage.mjs';
 import { Person, hex, now, word } from './lib/events.mjs';
 
 const TOKEN = 'a-token-for-tests';
@@ -138,6 +138,26 @@ describe('NIP-86', () => {
         for (const entry of log.filter((e) => /kind$/.test(e.method) && e.undone_by === null).slice(0, 3)) await mine.call('undo', entry.id);
         assert.deepEqual([await mine.call('listallowedkinds'), await mine.call('listdisallowedkinds')], [[], []]);
         await until(async () => (await a.publish(p.event({ kind: 7777, content: word() }))).ok);
+    });
+});
+
+describe('the public port', () => {
+    it('takes signed calls and nothing else, and a change shows in NIP-11', async () => {
+        const post = async (method, params, { who = admin, headers = {}, ...wrong } = {}) => {
+            const body = JSON.stringify({ method, params });
+            const res = await fetch(stack.http(1), { method: 'POST', headers: { 'Content-Type': RPC, ...(who && { Authorization: authorization(who, body, wrong) }), ...headers }, body });
+            return { status: res.status, type: res.headers.get('content-type'), ...(await res.json()) };
+        };
+        const answer = await post('changerelayname', ['By the front door']);
+        assert.deepEqual([answer.status, answer.result], [200, true]);
+        assert.match(answer.type, /^application\/nostr\+json\+rpc/);
+        await until(async () => (await (await fetch(stack.http(0), { headers: { Accept: 'application/nostr+json' } })).json()).name === 'By the front door', { ms: 1500 });
+        await post('changerelayname', []);
+        assert.equal((await post('stats', [], { who: null })).status, 401);
+        assert.equal((await post('stats', [], { who: null, headers: { Authorization: `Bearer ${TOKEN}` } })).status, 401);
+        assert.equal((await post('stats', [], { url: 'https://other.test/' })).status, 401);
+        assert.equal((await post('stats', [], { who: new Person() })).status, 403);
+        assert.equal((await post('nonsense', [])).error, 'method not supported');
     });
 });
 
