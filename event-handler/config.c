@@ -310,6 +310,70 @@ static const struct setting settings[] = {
      .def = "True",
      .group = "Web of Trust",
      .help = "Whether what people may write depends on who follows them. Needs ADMIN_PUBKEY."},
+    {.name = "WOT_DEPTH",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_depth),
+     .def = "2",
+     .min = 1,
+     .max = 5,
+     .group = "Web of Trust",
+     .help = "1: the admins and whom they follow; 2: and whom enough of those follow; and so on."},
+    {.name = "WOT_MIN_FOLLOWERS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_min_followers),
+     .def = "3",
+     .min = 1,
+     .max = 1000,
+     .group = "Web of Trust",
+     .help = "How many people of the circle must follow somebody whom no admin follows."},
+    {.name = "WOT_MAX_FOLLOWS",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_max_follows),
+     .def = "5000",
+     .min = 1,
+     .max = 100000,
+     .group = "Web of Trust",
+     .help = "Who follows more people than this vouches for none of them; admins always do."},
+    {.name = "WOT_MAX_NEW_VOUCHES",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_max_new_vouches),
+     .def = "500",
+     .min = 1,
+     .max = 100000,
+     .group = "Web of Trust",
+     .help = "People that one list may add in a day; further ones do not count, so that a stolen "
+             "key cannot let in a crowd."},
+    {.name = "WOT_REFRESH_MINUTES",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_refresh_minutes),
+     .def = "360",
+     .min = 1,
+     .max = 44640,
+     .group = "Web of Trust",
+     .help = "How often everything is computed anew, and other relays are asked, in minutes. New "
+             "lists that arrive here count within two seconds."},
+    {.name = "WOT_GUEST_KINDS",
+     .type = SETTING_STRING,
+     .offset = FIELD(wot_guest_kinds),
+     .def = "0,3,5,10002,10050,62",
+     .check = kind_set_check,
+     .group = "Web of Trust",
+     .help = "Kinds that anybody may write, as numbers and ranges."},
+    {.name = "WOT_GUEST_REPLIES",
+     .type = SETTING_BOOL,
+     .offset = FIELD(wot_guest_replies),
+     .def = "True",
+     .group = "Web of Trust",
+     .help = "Whether anybody may write events whose p tags name a member."},
+    {.name = "WOT_WRAP_POW",
+     .type = SETTING_INT,
+     .offset = FIELD(wot_wrap_pow),
+     .def = "16",
+     .min = 0,
+     .max = 64,
+     .group = "Web of Trust",
+     .help = "Gift wraps from strangers with so many bits of proof of work (NIP-13) do not count "
+             "against their recipient's budget; 0 for none."},
     {.name = "WOT_SEED_RELAYS",
      .type = SETTING_STRING,
      .offset = FIELD(wot_seed_relays),
@@ -394,6 +458,18 @@ static bool default_to(char **value, const char *other)
     return *value != NULL;
 }
 
+/* The check of the setting has said what is wrong with it. */
+static bool parse_kinds(const char *text, struct kind_set *out)
+{
+    struct buf error;
+    bool good;
+
+    buf_init(&error, KIB);
+    good = kind_set_parse(slice_str(text), out, &error);
+    buf_deinit(&error);
+    return good;
+}
+
 enum err config_load(struct config *cfg)
 {
     const struct pg_settings *w = &cfg->pg_write;
@@ -404,6 +480,8 @@ enum err config_load(struct config *cfg)
     err = settings_load(settings, ARRAY_LEN(settings), prefixes, cfg);
     if (err)
         return err;
+    if (!parse_kinds(cfg->wot_guest_kinds, &cfg->wot_guest_kind_set))
+        return ERR_CONFIG;
     if (r->port == 0)
         r->port = w->port;
     if (!default_to(&r->host, w->host) || !default_to(&r->user, w->user) ||

@@ -4,6 +4,7 @@
  * The event handler's settings, from the environment (ops/settings.h). Read once before any thread
  * starts and immutable afterwards: any thread.
  */
+#include "ops/kind_set.h"
 #include "ops/shared_config.h"
 #include "store/db.h"
 
@@ -56,6 +57,15 @@ struct config {
 
     /* trust/ */
     bool wot_enabled;
+    int64_t wot_depth;
+    int64_t wot_min_followers;
+    int64_t wot_max_follows;     /* a longer list vouches for nobody */
+    int64_t wot_max_new_vouches; /* people that a list may add in a day */
+    int64_t wot_refresh_minutes;
+    char *wot_guest_kinds;
+    struct kind_set wot_guest_kind_set; /* the same, parsed */
+    bool wot_guest_replies;
+    int64_t wot_wrap_pow;  /* bits; 0: proof of work opens nothing */
     char *wot_seed_relays; /* comma-separated URLs; empty: own events only */
     char *wot_proxy;       /* empty: none */
     int64_t wot_crawl_seconds;

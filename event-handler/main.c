@@ -26,6 +26,8 @@
 #include "otel/otel.h"
 #include "query/query.h"
 #include "store/migrate.h"
+#include "trust/trust_builder.h"
+#include "trust/trust_store.h"
 
 enum {
     RETRY_FIRST_MS = 100,
@@ -41,6 +43,7 @@ struct event_handler {
     struct limits *limits;
     struct relay_key *relay_key;
     struct watcher *watcher;
+    struct trust_builder *trust;
     struct api *api;
     struct ingest *ingest;
     struct query_pool *queries;
@@ -90,6 +93,20 @@ static bool stop_within(uint32_t ms)
 
 enum schema_state { SCHEMA_READY, SCHEMA_STOPPED, SCHEMA_UNUSABLE };
 
+/* The last good generation serves from the start. */
+static enum err load_trust(struct event_handler *eh, struct db *db)
+{
+    struct trust_table *t = NULL;
+    uint64_t generation;
+    enum err err = trust_store_newest(db, &generation);
+
+    if (!err && generation > 0)
+        err = trust_store_load(db, generation, &t);
+    if (err || !t)
+        return err;
+    return access_set_trust(eh->access, t) ? OK : ERR_NOMEM;
+}
+
 /* What must be known before anything is served: nobody is to see for a moment what is banned. */
 static enum err load_access(struct event_handler *eh, struct db *db)
 {
@@ -108,7 +125,7 @@ static enum err load_access(struct event_handler *eh, struct db *db)
     if (!access_set_lists(eh->access, lists))
         return ERR_NOMEM;
     control_version_set(version);
-    return OK;
+    return eh->cfg.wot_enabled ? load_trust(eh, db) : OK;
 }
 
 /* Waits for the database, and brings its schema up to date. */
@@ -150,6 +167,23 @@ static struct watcher *start_watcher(struct event_handler *eh)
     return watcher_start(&(struct watcher_setup){&eh->cfg, eh->access, on_control, eh});
 }
 
+static bool start_trust(struct event_handler *eh)
+{
+    struct access_view *view = access_acquire(eh->access);
+    bool lacks_admin = access_lacks_admin(view);
+
+    access_release(view);
+    if (lacks_admin)
+        log_error("main",
+                  "all writes are refused: set ADMIN_PUBKEY to your public key, or "
+                  "WOT_ENABLED=False",
+                  "");
+    if (!eh->cfg.wot_enabled || lacks_admin)
+        return true;
+    eh->trust = trust_builder_start(&eh->cfg, eh->access);
+    return eh->trust != NULL;
+}
+
 static int serve(struct event_handler *eh)
 {
     if (limits_start(&eh->cfg, &eh->limits) == OK)
@@ -157,7 +191,7 @@ static int serve(struct event_handler *eh)
     eh->queries = eh->ingest ? query_pool_start(&eh->cfg, eh->access) : NULL;
     eh->manage = eh->queries ? start_manage(eh) : NULL;
     eh->watcher = eh->manage ? start_watcher(eh) : NULL;
-    if (!eh->watcher) {
+    if (!eh->watcher || !start_trust(eh)) {
         log_error("main", "cannot start threads", "");
         return EXIT_FAILURE;
     }
@@ -184,11 +218,12 @@ static void stop(struct event_handler *eh)
     api_drain(eh->api, DRAIN_MS);
     if (eh->queries)
         query_pool_stop(eh->queries);
-    if (!watcher_stop(eh->watcher, FLUSH_MS) || !manage_stop(eh->manage, FLUSH_MS) ||
-        (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS)))
+    if (!trust_builder_stop(eh->trust, FLUSH_MS) || !watcher_stop(eh->watcher, FLUSH_MS) ||
+        !manage_stop(eh->manage, FLUSH_MS) || (eh->ingest && !ingest_stop(eh->ingest, FLUSH_MS)))
         _exit(EXIT_FAILURE); /* requests wait for it for ever: MHD could not be stopped */
     manage_free(eh->manage);
     watcher_free(eh->watcher);
+    trust_builder_free(eh->trust);
     api_stop(eh->api);
     limits_stop(eh->limits);
     access_free(eh->access);

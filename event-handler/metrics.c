@@ -19,6 +19,9 @@ static const char *const kinds[] = {
     "16",    "1059",  "1111",    "1984",        "9735",      "10000",       "10002",
     "10050", "30023", "regular", "replaceable", "ephemeral", "addressable", NULL};
 static_assert(ARRAY_LEN(kinds) == ARRAY_LEN(common_kinds) + KIND_ADDRESSABLE + 2, "a name each");
+static const char *const wot_people[] = {"trusted", "known", "others", NULL};
+static const char *const wot_changes[] = {"added", "removed", NULL};
+static const char *const wot_lists[] = {"held", "capped", NULL};
 static const char *const stages[] = {"checked", "committed", NULL};
 /* enum verdict, in its order */
 static const char *const verdicts[] = {
@@ -94,6 +97,27 @@ static const struct metric_def defs[] = {
                         NULL, NULL},
     [M_LIMIT_SUBJECTS] = {"tandem_eh_limit_subjects", METRIC_GAUGE,
                           "Pubkeys that rate limits keep in memory.", NULL, NULL},
+    [M_WOT_GENERATION] = {"tandem_eh_wot_generation", METRIC_GAUGE,
+                          "Generation of the Web of Trust in use; 0 for none.", NULL, NULL},
+    [M_WOT_AGE_SECONDS] = {"tandem_eh_wot_age_seconds", METRIC_GAUGE,
+                           "Seconds since the generation in use was computed.", NULL, NULL},
+    [M_WOT_PEOPLE] = {"tandem_eh_wot_people", METRIC_GAUGE,
+                      "People in the generation in use: trusted (admins and whom they follow), "
+                      "known, and others who are followed by somebody.",
+                      "tier", wot_people},
+    [M_WOT_MEMORY] = {"tandem_eh_wot_memory_bytes", METRIC_GAUGE,
+                      "Memory of the generation in use.", NULL, NULL},
+    [M_WOT_CHANGES] = {"tandem_eh_wot_changes_total", METRIC_COUNTER,
+                       "People that published generations let in or put out.", "change",
+                       wot_changes},
+    [M_WOT_LISTS] = {"tandem_eh_wot_lists_total", METRIC_COUNTER,
+                     "Lists that were not believed as they are: held back after losing nine "
+                     "tenths, or capped for naming too many new people.",
+                     "why", wot_lists},
+    [M_WOT_REFUSED] = {"tandem_eh_wot_refused_total", METRIC_COUNTER,
+                       "Generations that the guards did not let be published.", NULL, NULL},
+    [M_WOT_BUILD_SECONDS] = {"tandem_eh_wot_build_seconds", METRIC_HISTOGRAM,
+                             "Time to compute and publish a generation.", NULL, NULL},
     [M_PUBLISHED] = {"tandem_eh_published_total", METRIC_COUNTER,
                      "Live records for Redis, by outcome.", "result", publish_results},
     [M_PUBLISH_SECONDS] = {"tandem_eh_publish_seconds", METRIC_HISTOGRAM,

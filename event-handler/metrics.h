@@ -38,6 +38,15 @@ enum metric {
     M_LEASES,       /* by enum lease_metric_result */
     M_LIMITS_LOCAL,
     M_LIMIT_SUBJECTS,
+    /* trust/ */
+    M_WOT_GENERATION,
+    M_WOT_AGE_SECONDS,
+    M_WOT_PEOPLE, /* by enum wot_metric_people */
+    M_WOT_MEMORY,
+    M_WOT_CHANGES, /* by enum wot_metric_change */
+    M_WOT_LISTS,   /* by enum wot_metric_list */
+    M_WOT_REFUSED,
+    M_WOT_BUILD_SECONDS,
     /* publish/ */
     M_PUBLISHED, /* by enum publish_metric_result */
     M_PUBLISH_SECONDS,
@@ -54,6 +63,10 @@ enum crawl_metric_relay { CRAWL_METRIC_ANSWERED, CRAWL_METRIC_FAILED };
 enum stage_metric { STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED };
 
 enum lease_metric_result { LEASE_METRIC_DONE, LEASE_METRIC_FAILED };
+enum wot_metric_people { WOT_METRIC_TRUSTED, WOT_METRIC_KNOWN, WOT_METRIC_OTHERS };
+enum wot_metric_change { WOT_METRIC_ADDED, WOT_METRIC_REMOVED };
+enum wot_metric_list { WOT_METRIC_HELD, WOT_METRIC_CAPPED };
+
 enum publish_metric_result { PUBLISH_METRIC_SENT, PUBLISH_METRIC_FAILED, PUBLISH_METRIC_DROPPED };
 
 enum http_metric_status { HTTP_METRIC_2XX, HTTP_METRIC_4XX, HTTP_METRIC_5XX };

@@ -224,6 +224,8 @@ struct standing access_standing(const struct access_view *view, const struct pub
         return standing(TIER_MUTED, e, "banned from this relay");
     if (key_set_has_pubkey(&view->lists->allowed, pk))
         return standing(TIER_TRUSTED, e, "allowed by an admin of this relay");
+    if (e && e->muted)
+        return standing(TIER_MUTED, e, "muted by an admin of this relay");
     if (!view->cfg->wot_enabled)
         return standing(TIER_KNOWN, e, "this relay has no web of trust");
     return judge_by_graph(view, pk, e);

@@ -10,7 +10,11 @@
 #include "access/access.h"
 #include "access/control.h"
 #include "access/mod_lists_store.h"
+#include "base/clock.h"
 #include "config.h"
+#include "metrics.h"
+#include "ops/log.h"
+#include "trust/trust_store.h"
 
 enum { POLL_MS = 1000 };
 
@@ -21,10 +25,12 @@ struct watcher {
     /* The thread's own. */
     struct db db;
     struct db_target target;
+    uint64_t generation;   /* of the Web of Trust in use */
+    int64_t finished_unix; /* when it was computed */
 };
 
 struct control_head {
-    uint64_t version;
+    uint64_t version, wot_generation;
 };
 
 /* ---- looking ---- */
@@ -32,14 +38,15 @@ struct control_head {
 static enum err read_head(struct db *db, struct control_head *head)
 {
     PGresult *r;
-    enum err err =
-        db_exec(db, "control_head", "SELECT version FROM control_head WHERE one", NULL, &r);
+    enum err err = db_exec(db, "control_head",
+                           "SELECT version, wot_generation FROM control_head WHERE one", NULL, &r);
 
     if (err)
         return err;
     err = PQntuples(r) == 1 ? OK : ERR_INVALID;
     if (!err)
-        head->version = (uint64_t)db_get_int8(r, 0, 0);
+        *head =
+            (struct control_head){(uint64_t)db_get_int8(r, 0, 0), (uint64_t)db_get_int8(r, 0, 1)};
     PQclear(r);
     return err;
 }
@@ -58,13 +65,56 @@ static void load_lists(struct watcher *w)
     w->setup.on_control(w->setup.ctx);
 }
 
+/* ---- the Web of Trust ---- */
+
+static enum wot_metric_people people_metric(const struct trust_entry *e)
+{
+    if (!e->trusted)
+        return WOT_METRIC_OTHERS;
+    return e->level <= 1 ? WOT_METRIC_TRUSTED : WOT_METRIC_KNOWN;
+}
+
+static void measure_trust(const struct trust_table *t)
+{
+    int64_t people[WOT_METRIC_OTHERS + 1] = {0};
+
+    for (size_t i = 0; i < t->n; i++)
+        people[people_metric(&t->entry[i])]++;
+    for (unsigned i = 0; i < ARRAY_LEN(people); i++)
+        metric_set(M_WOT_PEOPLE, i, people[i]);
+    metric_set(M_WOT_GENERATION, 0, (int64_t)t->generation);
+    metric_set(M_WOT_MEMORY, 0, (int64_t)trust_table_memory(t));
+}
+
+/* A generation that is gone already has a successor, which the next look finds. */
+static void load_trust(struct watcher *w, uint64_t generation)
+{
+    struct trust_table *t;
+    int64_t finished;
+
+    if (trust_store_load(&w->db, generation, &t) != OK)
+        return;
+    measure_trust(t);
+    finished = t->finished_unix;
+    if (!access_set_trust(w->setup.access, t))
+        return;
+    w->generation = generation;
+    w->finished_unix = finished;
+    log_info("access", "web of trust in use", "generation=%llu", (unsigned long long)generation);
+}
+
 static void look(struct watcher *w)
 {
     struct control_head head;
 
-    if (db_ready(&w->db) == OK && read_head(&w->db, &head) == OK &&
-        head.version > control_version())
-        load_lists(w);
+    if (db_ready(&w->db) == OK && read_head(&w->db, &head) == OK) {
+        if (head.version > control_version())
+            load_lists(w);
+        if (w->setup.cfg->wot_enabled && head.wot_generation != w->generation)
+            load_trust(w, head.wot_generation);
+    }
+    if (w->generation > 0)
+        metric_set(M_WOT_AGE_SECONDS, 0, clock_unix() - w->finished_unix);
 }
 
 /* ---- waiting ---- */

@@ -1,3 +1,4 @@
+#include "access/access.h"
 #include "api/request.h"
 #include "ingest/ingest.h"
 #include "metrics.h"
@@ -15,6 +16,15 @@ static bool add_reason(struct buf *out, bool holds, const char *reason)
     if (holds)
         buf_printf(out, "%s\n", reason);
     return holds;
+}
+
+static bool lacks_admin(struct api *api)
+{
+    struct access_view *view = access_acquire(api->access);
+    bool lacks = access_lacks_admin(view);
+
+    access_release(view);
+    return lacks;
 }
 
 /* Usable? What is only degraded (P5) is told, but does not take the service out. */
@@ -40,6 +50,8 @@ enum MHD_Result api_readyz(struct request *req)
             add_reason(&out, !queries.database_ok, "not ready: the read database is not available");
         add_reason(&out, !ingest.redis_ok,
                    "degraded: Redis is not available, live events are late");
+        add_reason(&out, lacks_admin(api),
+                   "degraded: WOT_ENABLED needs ADMIN_PUBKEY, all writes are refused");
     }
     add_reason(&out, !unusable, "ready");
     result = request_reply(req, unusable ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, text_type,

@@ -124,5 +124,7 @@ manage_method_fn method_listeventsneedingmoderation, method_listreports, method_
 /* methods_audit.c: who did what, and who may */
 manage_method_fn method_whoami, method_listaudit, method_undo, method_grantmoderator,
     method_revokemoderator, method_listmoderators, method_stats;
+/* methods_trust.c: the Web of Trust */
+manage_method_fn method_wotstatus, method_wotexplain, method_wotrebuild;
 
 #endif

@@ -19,6 +19,7 @@ static const struct policy_rule {
     {"pow", POLICY_BEFORE_SIGNATURE, rule_pow},
     {"protected", POLICY_BEFORE_SIGNATURE, rule_protected},
     {"repost", POLICY_BEFORE_SIGNATURE, rule_repost},
+    {"trust", POLICY_AFTER_SIGNATURE, rule_trust},
     {"rate", POLICY_AFTER_SIGNATURE, rule_rate},
 };
 

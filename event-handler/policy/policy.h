@@ -46,6 +46,7 @@ policy_rule_fn rule_vanish;     /* NIP-62: a request must name this relay */
 policy_rule_fn rule_pow;        /* NIP-13 */
 policy_rule_fn rule_protected;  /* NIP-70 */
 policy_rule_fn rule_repost;     /* NIP-18, NIP-70 */
+policy_rule_fn rule_trust;      /* the Web of Trust */
 policy_rule_fn rule_rate;       /* budgets of pubkeys and tiers */
 
 /* The first objection of the rules of that phase, or VERDICT_ACCEPTED. *rule is then the name of

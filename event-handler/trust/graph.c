@@ -239,6 +239,7 @@ size_t graph_memory(const struct graph *g)
 struct circle {
     const struct graph *g;
     const struct graph_params *params;
+    const struct key_set *banned;
     uint8_t *level;      /* of each person; TRUST_LEVEL_NONE outside */
     uint32_t *followers; /* of each person, among those that have been asked */
     uint32_t *member;    /* in the order of admission */
@@ -247,7 +248,7 @@ struct circle {
 
 static void admit(struct circle *c, uint32_t who, unsigned level)
 {
-    if (c->level[who] != TRUST_LEVEL_NONE)
+    if (c->level[who] != TRUST_LEVEL_NONE || key_set_has_pubkey(c->banned, &c->g->key[who]))
         return;
     c->level[who] = (uint8_t)level;
     c->member[c->n++] = who;
@@ -365,12 +366,13 @@ static struct trust_table *make_table(const struct circle *c, const struct key_s
 }
 
 struct trust_table *graph_compute(const struct graph *g, const struct key_set *roots,
-                                  const struct graph_params *params,
+                                  const struct key_set *banned, const struct graph_params *params,
                                   const struct trust_table *previous)
 {
     size_t n = g->n ? g->n : 1;
     struct circle c = {.g = g,
                        .params = params,
+                       .banned = banned,
                        .level = malloc(n),
                        .followers = calloc(n, sizeof *c.followers),
                        .member = malloc(n * sizeof *c.member)};

@@ -32,13 +32,13 @@ NODISCARD bool graph_set_list(struct graph *g, const struct pubkey *author, cons
 NODISCARD bool graph_set_mutes(struct graph *g, const uint8_t *muted, size_t n);
 
 /*
- * Computes everybody's level and followers. Somebody who is trusted in previous (NULL for none)
- * stays so with one follower fewer than it takes to get in, so that one person's mishap with a
- * list evicts nobody. The table holds all who are followed by anyone of the circle; NULL without
- * memory.
+ * Computes everybody's level and followers. The banned are let in nowhere, and vouch for nobody.
+ * Somebody who is trusted in previous (NULL for none) stays so with one follower fewer than it
+ * takes to get in, so that one person's mishap with a list evicts nobody. The table holds all who
+ * are followed by anyone of the circle; NULL without memory.
  */
 struct trust_table *graph_compute(const struct graph *g, const struct key_set *roots,
-                                  const struct graph_params *params,
+                                  const struct key_set *banned, const struct graph_params *params,
                                   const struct trust_table *previous);
 
 size_t graph_people(const struct graph *g);

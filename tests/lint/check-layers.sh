@@ -19,11 +19,11 @@ websocket-handler/session     . base json nostr wire ops limit control upstream 
 websocket-handler/control     . base json nostr wire ops upstream
 websocket-handler/manage      . base json ops upstream conn/conn_rpc.h
 websocket-handler/limit       . base json nostr ops live
-websocket-handler/upstream    . base json nostr wire ops otel conn/conn.h
+websocket-handler/upstream    . base json nostr wire ops otel conn/conn.h limit/subject_table.h
 websocket-handler/live        . base json nostr wire ops upstream control conn/conn.h session/session.h
 event-handler/store           . base json nostr ops
 event-handler/query           . base json nostr wire ops otel store access
-event-handler/trust           . base json nostr wire ops store client
+event-handler/trust           . base json nostr wire ops store client access/access.h
 event-handler/access          . base json nostr wire ops store trust
 event-handler/limits          . base json nostr wire ops limit
 event-handler/policy          . base json nostr wire ops limit limits trust access

@@ -15,6 +15,7 @@ static const struct graph_params usual = {.depth = 2, .min_followers = 3, .max_f
 
 static struct graph *graph;
 static struct trust_table *table;
+static struct key_set banned;
 
 static struct pubkey key(unsigned n)
 {
@@ -68,7 +69,7 @@ static void compute_with(const struct graph_params *params)
 
     assert_true(key_set_add(&roots, admin.b));
     key_set_seal(&roots);
-    table = graph_compute(graph, &roots, params, previous);
+    table = graph_compute(graph, &roots, &banned, params, previous);
     assert_non_null(table);
     trust_table_free(previous);
     key_set_deinit(&roots);
@@ -116,6 +117,7 @@ static int tear_down(void **state)
     (void)state;
     graph_free(graph);
     trust_table_free(table);
+    key_set_deinit(&banned);
     return 0;
 }
 
@@ -260,6 +262,20 @@ static void test_lists_are_replaced(void **state)
     assert_true(graph_memory(graph) < 512 * 1024);
 }
 
+static void test_the_banned_vouch_for_nobody(void **state)
+{
+    struct pubkey bad = key(11);
+
+    (void)state;
+    small_world();
+    assert_true(key_set_add(&banned, bad.b));
+    key_set_seal(&banned);
+    compute();
+    assert_false(trusted(11) || trusted(21));
+    assert_int_equal(followers(21), 2);
+    assert_true(trusted(20));
+}
+
 static void test_mutes(void **state)
 {
     struct pubkey muted[] = {key(10), key(77)};
@@ -290,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_sybil_ring_stays_outside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_mishap_evicts_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists_are_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_banned_vouch_for_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mutes, set_up, tear_down),
     };
 

@@ -1,0 +1,133 @@
+#include "trust/trust_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+
+enum {
+    KEY_BYTES = 32,
+    HOLD_LEAST = 10, /* people; shorter lists may shrink as they like */
+    SECONDS_PER_DAY = 86400,
+};
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, KEY_BYTES);
+}
+
+static size_t count(struct slice keys)
+{
+    return keys.len / KEY_BYTES;
+}
+
+static bool has(struct slice keys, const void *key)
+{
+    return keys.len > 0 && bsearch(key, keys.ptr, count(keys), KEY_BYTES, compare);
+}
+
+/* The people that ev names, ascending and each once. False without memory. */
+static bool read_keys(const struct event *ev, struct arena *arena, struct slice *out)
+{
+    uint8_t *keys = arena_alloc(arena, (size_t)ev->n_tags * KEY_BYTES);
+    size_t n = 0, kept = 0;
+
+    if (!keys)
+        return false;
+    for (uint32_t i = 0; i < ev->n_tags; i++) {
+        const struct tag *t = &ev->tag[i];
+
+        if (t->n >= 2 && slice_eq(t->item[0], SLICE("p")) &&
+            hex_decode(t->item[1], keys + n * KEY_BYTES, KEY_BYTES) &&
+            memcmp(keys + n * KEY_BYTES, ev->pubkey.b, KEY_BYTES) != 0)
+            n++;
+    }
+    if (n > 0)
+        qsort(keys, n, KEY_BYTES, compare);
+    for (size_t i = 0; i < n; i++) {
+        if (kept == 0 || compare(keys + (kept - 1) * KEY_BYTES, keys + i * KEY_BYTES) != 0)
+            memmove(keys + kept++ * KEY_BYTES, keys + i * KEY_BYTES, KEY_BYTES);
+    }
+    *out = slice_of((char *)keys, kept * KEY_BYTES);
+    return true;
+}
+
+static bool is_newer(const struct trust_list *old, const struct event *ev)
+{
+    if (ev->created_at != old->created_at)
+        return ev->created_at > old->created_at;
+    return memcmp(ev->id.b, old->id.b, sizeof ev->id.b) < 0;
+}
+
+/* Did keys lose more than nine tenths of those in old? */
+static bool collapsed(struct slice old, struct slice keys)
+{
+    size_t kept = 0;
+
+    if (count(old) < HOLD_LEAST)
+        return false;
+    for (size_t i = 0; i < count(keys); i++)
+        kept += has(old, keys.ptr + i * KEY_BYTES);
+    return kept * 10 < count(old);
+}
+
+/* Takes out of *keys those new people that are too many for one day. False without memory. */
+static bool cap_vouches(const struct trust_list *old, unsigned most_new, struct arena *arena,
+                        struct trust_list *list, bool *capped)
+{
+    char *kept = arena_alloc(arena, list->keys.len);
+    size_t n = 0;
+
+    if (!kept)
+        return false;
+    *capped = false;
+    for (size_t i = 0; i < count(list->keys); i++) {
+        const char *key = list->keys.ptr + i * KEY_BYTES;
+        bool is_new = !has(old->keys, key);
+
+        if (is_new && list->vouches >= (int64_t)most_new) {
+            *capped = true;
+            continue;
+        }
+        list->vouches += is_new;
+        memcpy(kept + KEY_BYTES * n++, key, KEY_BYTES);
+    }
+    list->keys = slice_of(kept, n * KEY_BYTES);
+    return true;
+}
+
+/* A further version of a list whose author is no admin. */
+static enum trust_list_change change(const struct trust_list *old,
+                                     const struct trust_list_rules *rules, struct arena *arena,
+                                     struct trust_list *list)
+{
+    bool capped;
+
+    list->vouches = old->vouch_day == list->vouch_day ? old->vouches : 0;
+    if (!old->held.ptr && collapsed(old->keys, list->keys)) {
+        list->held = list->keys.len ? list->keys : SLICE("");
+        list->keys = old->keys;
+        return TRUST_LIST_HELD;
+    }
+    if (!cap_vouches(old, rules->most_new, arena, list, &capped))
+        return TRUST_LIST_NOMEM;
+    return capped ? TRUST_LIST_CAPPED : TRUST_LIST_TAKEN;
+}
+
+enum trust_list_change trust_list_apply(const struct trust_list *old, const struct event *ev,
+                                        const struct trust_list_rules *rules, struct arena *arena,
+                                        struct trust_list *out)
+{
+    if (ev->created_at > rules->now + TRUST_FUTURE_SECONDS || (old && !is_newer(old, ev)))
+        return TRUST_LIST_OLD;
+    *out = (struct trust_list){.author = ev->pubkey,
+                               .kind = ev->kind,
+                               .created_at = ev->created_at,
+                               .id = ev->id,
+                               .vouch_day = rules->now / SECONDS_PER_DAY};
+    if (!read_keys(ev, arena, &out->keys))
+        return TRUST_LIST_NOMEM;
+    if (!old || rules->is_root)
+        return TRUST_LIST_TAKEN;
+    return change(old, rules, arena, out);
+}
