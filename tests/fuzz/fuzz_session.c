@@ -63,6 +63,16 @@ void handler_call_cancel(struct handler_call *call)
 
 static uint64_t cursor;
 
+void query_lane_join(struct query_queue *qq, struct query_lane *lane, struct slice address)
+{
+    (void)qq, (void)lane, (void)address;
+}
+
+void query_lane_leave(struct query_queue *qq, struct query_lane *lane)
+{
+    (void)qq, (void)lane;
+}
+
 void query_lane_init(struct query_lane *lane)
 {
     *lane = (struct query_lane){0};

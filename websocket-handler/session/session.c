@@ -63,6 +63,18 @@ static uint8_t clip(size_t n, size_t most)
     return (uint8_t)(n < most ? n : most);
 }
 
+/* Connections of one address share what may run; without limits each stands for itself. */
+static void join_share(struct session *s)
+{
+    struct ip group;
+
+    if (!shared->env.limits)
+        return;
+    group = ip_group(conn_address(s->conn));
+    query_lane_join(shared->env.upstream->queries, &s->lane,
+                    slice_of((const char *)group.b, sizeof group.b));
+}
+
 static struct session *session_opened(struct conn *c, struct slice host, struct slice address)
 {
     uint8_t address_len = clip(address.len, INGEST_MAX_ADDRESS);
@@ -88,7 +100,8 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
         return NULL;
     }
     if (shared->env.cfg->shared.auth_mode != AUTH_OFF)
-        (void)!reply_challenge(s);
+        join_share(s);
+    (void)!reply_challenge(s);
     return s;
 }
 
@@ -98,6 +111,7 @@ static void session_closed(struct session *s)
     session_cancel_access(s);
     session_cancel_counts(s);
     session_settle_queries(s);
+    query_lane_leave(shared->env.upstream->queries, &s->lane);
     if (s->reading_paused)
         metric_add(M_READING_PAUSED, 0, -1);
     free(s->auth.key);

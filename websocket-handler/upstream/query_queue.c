@@ -7,6 +7,7 @@
 #include "metrics.h"
 #include "otel/otel.h"
 #include "upstream/handler_client.h"
+#include "upstream/query_share.h"
 #include "upstream/row_stream.h"
 
 enum {
@@ -26,6 +27,7 @@ struct query_queue {
     struct list lanes;    /* query_lane.node: have waiting queries and may start one */
     struct list paused;   /* query.node, longest paused first */
     size_t n_waiting, n_active, n_paused;
+    struct subject_table shares;
 };
 
 enum query_state { QUERY_WAITING, QUERY_RUNNING, QUERY_PAUSED };
@@ -58,6 +60,18 @@ void query_lane_init(struct query_lane *lane)
     list_init(&lane->waiting);
 }
 
+void query_lane_join(struct query_queue *qq, struct query_lane *lane, struct slice address)
+{
+    lane->share = query_share_join(&qq->shares, address);
+}
+
+void query_lane_leave(struct query_queue *qq, struct query_lane *lane)
+{
+    if (lane->share)
+        query_share_leave(&qq->shares, lane->share);
+    lane->share = NULL;
+}
+
 static void show(const struct query_queue *qq)
 {
     metric_set(M_QUERIES_WAITING, 0, (int64_t)qq->n_waiting);
@@ -74,16 +88,42 @@ static bool lane_may_start(const struct query_queue *qq, const struct query_lane
     return lane->n_waiting > 0 && lane->n_running < (uint32_t)qq->cfg->max_running_queries;
 }
 
+static bool share_is_used_up(const struct query_queue *qq, const struct query_share *share)
+{
+    return share && share->n_running >= ((size_t)qq->cfg->queries_in_flight + 1) / 2;
+}
+
 /* Something has changed for lane: it may be its turn, or its turn may be off. */
 static void offer(struct query_queue *qq, struct query_lane *lane)
 {
     if (!lane_may_start(qq, lane))
         list_remove(&lane->node);
     else if (list_empty(&lane->node))
-        list_push(&qq->lanes, &lane->node);
+        list_push(share_is_used_up(qq, lane->share) ? &lane->share->held : &qq->lanes, &lane->node);
     show(qq);
     if (!list_empty(&qq->lanes))
         uv_prepare_start(&qq->prepare, pump);
+}
+
+/* A query of the share runs no more: its lanes stand in line again, and pump() sees which. */
+static void release_held(struct query_queue *qq, struct query_share *share)
+{
+    struct list *node;
+
+    while (!share_is_used_up(qq, share) && (node = list_pop(&share->held)))
+        offer(qq, container_of(node, struct query_lane, node));
+}
+
+static void count_running(struct query *q, int change)
+{
+    struct query_share *share = q->lane->share;
+
+    q->qq->n_active += (size_t)change;
+    if (!share)
+        return;
+    share->n_running += (size_t)change;
+    if (change < 0)
+        release_held(q->qq, share);
 }
 
 static void enter(struct query *q, enum query_state state)
@@ -91,11 +131,13 @@ static void enter(struct query *q, enum query_state state)
     struct query_queue *qq = q->qq;
 
     qq->n_waiting -= q->state == QUERY_WAITING;
-    qq->n_active -= q->state == QUERY_RUNNING;
     qq->n_paused -= q->state == QUERY_PAUSED;
+    if (q->state == QUERY_RUNNING && state != QUERY_RUNNING)
+        count_running(q, -1);
+    if (q->state != QUERY_RUNNING && state == QUERY_RUNNING)
+        count_running(q, 1);
     q->state = state;
     qq->n_waiting += state == QUERY_WAITING;
-    qq->n_active += state == QUERY_RUNNING;
     qq->n_paused += state == QUERY_PAUSED;
     list_remove(&q->node);
     if (state == QUERY_PAUSED)
@@ -134,7 +176,7 @@ static void query_free(struct query *q, enum query_metric result)
         q->lane->n_running--;
     q->lane->spent_ms += spent_ms(q, result);
     enter(q, QUERY_RUNNING);
-    qq->n_active--;
+    count_running(q, -1);
     offer(qq, q->lane);
     metric_add(M_QUERIES, result, 1);
     if (result == QUERY_METRIC_DONE)
@@ -325,7 +367,10 @@ static void pump(uv_prepare_t *prepare)
         if (node) {
             struct query_lane *lane = container_of(node, struct query_lane, node);
 
-            run(container_of(lane->waiting.next, struct query, node));
+            if (share_is_used_up(qq, lane->share)) /* by a lane before it */
+                list_push(&lane->share->held, &lane->node);
+            else
+                run(container_of(lane->waiting.next, struct query, node));
         }
     }
     uv_prepare_stop(&qq->prepare); /* the next end or pause of a query starts it again */
@@ -379,8 +424,10 @@ struct query_queue *query_queue_new(uv_loop_t *loop, const struct config *cfg,
 {
     struct query_queue *qq = calloc(1, sizeof *qq);
 
-    if (!qq)
+    if (!qq || !subject_table_init(&qq->shares)) {
+        free(qq);
         return NULL;
+    }
     qq->cfg = cfg;
     qq->client = client;
     list_init(&qq->lanes);
@@ -392,7 +439,10 @@ struct query_queue *query_queue_new(uv_loop_t *loop, const struct config *cfg,
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct query_queue *qq = handle->data;
+
+    subject_table_deinit(&qq->shares);
+    free(qq);
 }
 
 void query_queue_close(struct query_queue *qq)

@@ -3,7 +3,7 @@
 /*
  * Queries and counts on their way to the event handler. So many run at a time in all, and so many
  * per connection; the others wait, and connections take turns, so one with two hundred REQs does
- * not hold up one with a single REQ.
+ * not hold up one with a single REQ. Nor do many connections of one address (query_share.h).
  *
  *   WAITING --its turn--> RUNNING <--query_resume() / row() said pause--> PAUSED
  *
@@ -41,13 +41,18 @@ struct query_sink {
 
 /* One connection's queries; embedded in its session. Unlinked when it has none. */
 struct query_lane {
-    struct list node;    /* in the queue's list of lanes whose turn will come */
-    struct list waiting; /* query.node */
+    struct list node; /* in the queue's list of lanes whose turn will come, or held by its share */
+    struct list waiting;       /* query.node */
+    struct query_share *share; /* NULL: nobody's in particular */
     uint32_t n_waiting, n_running;
     uint64_t spent_ms; /* by queries that have ended, until its owner takes note and zeroes it */
 };
 
 void query_lane_init(struct query_lane *lane);
+/* The lane's address, before its first query; without memory it stays nobody's. */
+void query_lane_join(struct query_queue *qq, struct query_lane *lane, struct slice address);
+/* After its last query. Harmless without query_lane_join(). */
+void query_lane_leave(struct query_queue *qq, struct query_lane *lane);
 
 enum query_verb { QUERY_ROWS, QUERY_COUNT };
 

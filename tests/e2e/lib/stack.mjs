@@ -90,12 +90,14 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
         return new Service('event-handler', { ...stack.env, EVENT_HANDLER_HOST: '127.0.0.1', EVENT_HANDLER_PORT: String(port), ...extra }, port);
     };
     for (let i = 0; i < eventHandlers; i++) stack.handlers.push(await handlerService());
-    for (let i = 0; i < frontEnds; i++) {
+    const frontService = async (extra = {}) => {
         const port = await freePort(), metrics = await freePort();
         const front = new Service('websocket-handler', { ...stack.env, WS_HOST: '127.0.0.1', WS_PORT: String(port), METRICS_PORT: String(metrics),
-            EVENT_HANDLER_SVC: stack.handlers.map((h) => `127.0.0.1:${h.port}`).join(','), EVENT_HANDLER_PORT: String(stack.handlers[0].port) }, port);
-        stack.fronts.push(Object.assign(front, { metricsPort: metrics }));
-    }
+            EVENT_HANDLER_SVC: stack.handlers.map((h) => `127.0.0.1:${h.port}`).join(','), EVENT_HANDLER_PORT: String(stack.handlers[0].port), ...extra }, port);
+        return Object.assign(front, { metricsPort: metrics, url: `ws://127.0.0.1:${port}/` });
+    };
+    for (let i = 0; i < frontEnds; i++) stack.fronts.push(await frontService());
+
 
     stack.postgres = dependency(dir, 'postgres');
     stack.redis = dependency(dir, 'redis');
@@ -115,6 +117,11 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
     stack.rssKib = (which, i) => Number(readFileSync(`/proc/${(which === 'front' ? stack.fronts : stack.handlers)[i].child.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]);
     stack.extraHandler = async (extra, options) => {
         const service = await handlerService(extra);
+        stack.extras.push(service);
+        return service.start(options);
+    };
+    stack.extraFront = async (extra, options) => {
+        const service = await frontService(extra);
         stack.extras.push(service);
         return service.start(options);
     };

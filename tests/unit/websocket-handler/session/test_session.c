@@ -42,6 +42,16 @@ static struct query queries[256];
 static size_t n_queries;
 static bool refuse_queries;
 
+void query_lane_join(struct query_queue *qq, struct query_lane *lane, struct slice address)
+{
+    (void)qq, (void)lane, (void)address;
+}
+
+void query_lane_leave(struct query_queue *qq, struct query_lane *lane)
+{
+    (void)qq, (void)lane;
+}
+
 void query_lane_init(struct query_lane *lane)
 {
     *lane = (struct query_lane){0};
