@@ -71,6 +71,15 @@ static const struct {
      VERDICT_ACCEPTED, ""},
 };
 
+/* Nobody has decided anything, and nobody is trusted. */
+static void quiet_view(struct access_view *view, struct mod_lists *lists, const struct config *cfg)
+{
+    static const struct key_set nobody;
+
+    *lists = (struct mod_lists){.denied_kinds.empty = true, .allowed_kinds.empty = true};
+    *view = (struct access_view){.cfg = cfg, .admins = &nobody, .lists = lists};
+}
+
 static void test_rules(void **state)
 {
     static char domain[] = "relay.example";
@@ -81,6 +90,8 @@ static void test_rules(void **state)
                                         .created_at_future_seconds = 900,
                                         .created_at_past_seconds = rows[i].past,
                                         .min_pow_difficulty = rows[i].pow}};
+        struct access_view view;
+        struct mod_lists lists;
         struct made_events m;
         struct pubkey auth;
         struct event ev;
@@ -88,6 +99,7 @@ static void test_rules(void **state)
         enum verdict v;
 
         made_init(&m);
+        quiet_view(&view, &lists, &cfg);
         memset(auth.b, rows[i].auth, sizeof auth.b);
         ev = *made_event(&m, rows[i].event)->ev;
         ev.is_protected = event_find_tag(&ev, SLICE("-")) != NULL;
@@ -95,6 +107,7 @@ static void test_rules(void **state)
             ev.content = slice_str(rows[i].content);
         v = policy_judge(POLICY_BEFORE_SIGNATURE, &ev,
                          &(struct policy_env){.cfg = &cfg,
+                                              .view = &view,
                                               .now = NOW,
                                               .auth = &auth,
                                               .n_auth = rows[i].auth != 0,
@@ -106,9 +119,71 @@ static void test_rules(void **state)
     }
 }
 
+/* ---- what moderators have decided, and membership ---- */
+
+static const struct {
+    const char *name, *event;
+    bool nip43;
+    enum verdict verdict;
+} decided[] = {
+    {"a banned author", "11 a 1 1000000", false, VERDICT_BLOCKED},
+    {"who vanishes", "11 a 62 1 relay=ALL_RELAYS", false, VERDICT_ACCEPTED},
+    {"somebody else", "11 b 1 1000000", false, VERDICT_ACCEPTED},
+    {"a banned event", "22 b 1 1000000", false, VERDICT_BLOCKED},
+    {"a refused kind", "11 b 7 1000000", false, VERDICT_BLOCKED},
+    {"a kind that is not on the list", "11 b 2 1000000", false, VERDICT_BLOCKED},
+    {"a deletion, which need not be", "11 b 5 1000000 e=33", false, VERDICT_ACCEPTED},
+    {"joining a relay without members", "11 b 28934 1000000 claim=x", false, VERDICT_BLOCKED},
+    {"joining", "11 b 28934 1000000 claim=x", true, VERDICT_ACCEPTED},
+    {"joining while banned", "11 a 28934 1000000 claim=x", true, VERDICT_BLOCKED},
+    {"joining without a code", "11 b 28934 1000000", true, VERDICT_INVALID},
+    {"joining an hour ago", "11 b 28934 996400 claim=x", true, VERDICT_INVALID},
+    {"leaving without a mark", "11 b 28936 1000000", true, VERDICT_INVALID},
+    {"a member list by somebody", "11 b 13534 1000000", true, VERDICT_BLOCKED},
+    {"an invitation by somebody", "11 b 28935 1000000", true, VERDICT_BLOCKED},
+};
+
+static void test_decisions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(decided); i++) {
+        static char none[] = "";
+        struct config cfg = {.shared = {.domain = none, .created_at_future_seconds = 900},
+                             .nip43_enabled = decided[i].nip43};
+        uint8_t author[32], id[32];
+        struct access_view view;
+        struct mod_lists lists;
+        struct made_events m;
+        const char *message = "";
+        enum verdict v;
+
+        made_init(&m);
+        quiet_view(&view, &lists, &cfg);
+        memset(author, 'a', sizeof author);
+        memset(id, 0x22, sizeof id);
+        assert_true(key_set_add(&lists.banned, author) && key_set_add(&lists.hidden, id));
+        key_set_seal(&lists.banned);
+        key_set_seal(&lists.hidden);
+        kind_set_add(&lists.denied_kinds, 7);
+        kind_set_add(&lists.allowed_kinds, 1);
+        if (decided[i].nip43)
+            lists.allowed_kinds.empty = true;
+        v = policy_judge(
+            POLICY_BEFORE_SIGNATURE, made_event(&m, decided[i].event)->ev,
+            &(struct policy_env){.cfg = &cfg, .view = &view, .now = NOW, .arena = &m.arena},
+            &message, NULL);
+        if (v != decided[i].verdict)
+            fail_msg("%s: %s: %s", decided[i].name, verdict_name(v), message);
+        key_set_deinit(&lists.banned);
+        key_set_deinit(&lists.hidden);
+        made_free(&m);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules),
+                                       cmocka_unit_test(test_decisions)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
