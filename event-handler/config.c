@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "access/relay_key.h"
+#include "ops/key_set.h"
+#include "retention/rules.h"
+#include "store/history.h"
 
 #include "trust/crawler.h"
 
@@ -304,6 +307,66 @@ static const struct setting settings[] = {
      .help = "Gift wraps per hour that one recipient gets from strangers; an hour's worth may come "
              "at once."},
 
+    {.name = "HISTORY_KINDS",
+     .type = SETTING_STRING,
+     .offset = FIELD(history_kinds),
+     .def = "0,3,10000,10002",
+     .check = history_kinds_check,
+     .group = "History",
+     .help = "Replaceable and addressable kinds (list of kinds and ranges) whose overwritten "
+             "versions are kept for people who are known or better, so that they can get a lost "
+             "list back (search \"history:true\", see NIPS.md)."},
+    {.name = "HISTORY_VERSIONS",
+     .type = SETTING_INT,
+     .offset = FIELD(history_versions),
+     .def = "10",
+     .min = 0,
+     .max = 1000,
+     .group = "History",
+     .help = "How many overwritten versions of one list are kept; 0 for none."},
+    {.name = "HISTORY_DAYS",
+     .type = SETTING_INT,
+     .offset = FIELD(history_days),
+     .def = "90",
+     .min = 0,
+     .max = 36500,
+     .group = "History",
+     .help = "For how many days; 0 for none."},
+
+    {.name = "RETENTION_RULES",
+     .type = SETTING_STRING,
+     .offset = FIELD(retention_rules),
+     .def = "",
+     .check = retention_rules_check,
+     .group = "Retention",
+     .help = "How long what is kept: a list of TIER:KINDS:AGE, of which the first that fits an "
+             "event decides, as in guest:*:30d,known:1+6-7:365d,*:30023:keep. AGE counts from "
+             "created_at: 30d, 12h, 0 or keep. What no rule fits is kept; kinds 0, 3, 5, 62, 10002 "
+             "and 10050 of members go only by a rule that names the kind by itself."},
+    {.name = "RETENTION_APPLY",
+     .type = SETTING_BOOL,
+     .offset = FIELD(retention_apply),
+     .def = "False",
+     .group = "Retention",
+     .help =
+         "Whether those events are deleted. Otherwise the method retentionplan tells what would "
+         "be."},
+    {.name = "RETENTION_KEEP_PUBKEYS",
+     .type = SETTING_STRING,
+     .offset = FIELD(retention_keep_pubkeys),
+     .def = "",
+     .check = key_set_check,
+     .group = "Retention",
+     .help = "Pubkeys (hex or npub, comma-separated) whose events no rule deletes."},
+    {.name = "RETENTION_INTERVAL_SECONDS",
+     .type = SETTING_INT,
+     .offset = FIELD(retention_interval_seconds),
+     .def = "3600",
+     .min = 1,
+     .max = 31536000,
+     .group = "Retention",
+     .help = "How long after one walk through the events the next begins, in seconds."},
+
     {.name = "WOT_ENABLED",
      .type = SETTING_BOOL,
      .offset = FIELD(wot_enabled),
@@ -445,9 +508,9 @@ static const struct setting settings[] = {
 /* Beginnings that no other program's variables have: what is left over with them is a typing error.
  */
 static const char *const prefixes[] = {
-    "PGHOST_",       "PGPORT_",      "PGUSER_", "PGPASSWORD_", "PGDATABASE_", "READ_", "WRITE_",
-    "LIMIT_EVENTS_", "LIMIT_WRAPS_", "INGEST_", "VERIFY_",     "QUERY_",      "API_",  "SEARCH_",
-    "EXPIRY_",       "WOT_",         "NIP43_",  "MOD_",        NULL};
+    "PGHOST_",       "PGPORT_",      "PGUSER_",    "PGPASSWORD_", "PGDATABASE_", "READ_", "WRITE_",
+    "LIMIT_EVENTS_", "LIMIT_WRAPS_", "INGEST_",    "VERIFY_",     "QUERY_",      "API_",  "SEARCH_",
+    "EXPIRY_",       "HISTORY_",     "RETENTION_", "WOT_",        "NIP43_",      "MOD_",  NULL};
 
 static bool default_to(char **value, const char *other)
 {

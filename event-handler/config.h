@@ -55,6 +55,14 @@ struct config {
     int64_t limit_all_trusted, limit_all_known, limit_all_guest; /* of a tier together */
     int64_t limit_wraps_recipient;
 
+    /* store/history.h and retention/ */
+    char *history_kinds; /* whose replaced versions are kept for members */
+    int64_t history_versions, history_days;
+    char *retention_rules; /* retention/rules.h; "" for none */
+    bool retention_apply;  /* false: they are only reported on */
+    char *retention_keep_pubkeys;
+    int64_t retention_interval_seconds;
+
     /* trust/ */
     bool wot_enabled;
     int64_t wot_depth;

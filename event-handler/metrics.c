@@ -1,6 +1,7 @@
 #include "metrics.h"
 
 #include "nostr/kind.h"
+#include "nostr/tier.h"
 #include "nostr/verdict.h"
 #include "trust/crawler.h"
 
@@ -35,6 +36,10 @@ static const char *const crawl_events[] = {"taken",        "malformed", "foreign
                                            "foreign-kind", "forged",    "future",
                                            "oversized",    "stale",     NULL};
 static_assert(ARRAY_LEN(crawl_events) == CRAWL_REJECTS + 2, "one name per reason");
+
+/* enum tier, in its order */
+static const char *const tiers[] = {"admin", "trusted", "known", "guest", "muted", NULL};
+static_assert(ARRAY_LEN(tiers) == TIERS + 1, "one name per tier");
 
 static const struct metric_def defs[] = {
     [M_HTTP_REQUESTS] = {"tandem_eh_http_requests_total", METRIC_COUNTER,
@@ -84,6 +89,18 @@ static const struct metric_def defs[] = {
                      NULL},
     [M_EXPIRED] = {"tandem_eh_expired_total", METRIC_COUNTER, "Expired events deleted.", NULL,
                    NULL},
+    [M_HISTORY_KEPT] = {"tandem_eh_history_kept_total", METRIC_COUNTER,
+                        "Overwritten versions of members' lists kept for their owners.", NULL,
+                        NULL},
+    [M_HISTORY_PRUNED] = {"tandem_eh_history_pruned_total", METRIC_COUNTER,
+                          "Kept versions that were let go again, too old or too many.", NULL, NULL},
+    [M_RETENTION_SEEN] = {"tandem_eh_retention_looked_at_total", METRIC_COUNTER,
+                          "Events that the walk of retention has looked at.", NULL, NULL},
+    [M_RETENTION_DELETED] = {"tandem_eh_retention_deleted_total", METRIC_COUNTER,
+                             "Events deleted by RETENTION_RULES, by their author's tier.", "tier",
+                             tiers},
+    [M_DISK_FULL] = {"tandem_eh_disk_full", METRIC_GAUGE,
+                     "1 while PostgreSQL has no room to write.", NULL, NULL},
     [M_SEARCH_INDEXED] = {"tandem_eh_search_indexed_total", METRIC_COUNTER,
                           "Events added to the full-text index.", NULL, NULL},
     [M_SEARCH_LAG] = {"tandem_eh_search_lag_events", METRIC_GAUGE,

@@ -31,6 +31,11 @@ enum metric {
     M_WRITE_DATABASE_UP,
     M_FEED_HEAD,
     M_EXPIRED,
+    M_HISTORY_KEPT,
+    M_HISTORY_PRUNED,
+    M_RETENTION_SEEN,
+    M_RETENTION_DELETED, /* by enum tier */
+    M_DISK_FULL,
     M_SEARCH_INDEXED,
     M_SEARCH_LAG,
     /* limits/ */

@@ -80,6 +80,14 @@ static inline bool event_expired(const struct event *ev, int64_t now)
 {
     return ev->has_expiration && now >= ev->expires_at;
 }
+/* NIP-62: a request to vanish that was signed a moment ago takes all gift wraps with it, whatever
+ * their date (they are dated back, NIP-59). One of long ago, which anybody may have kept and may
+ * send now, takes what is as old as it. */
+enum { VANISH_FRESH_SECONDS = 24 * 3600 };
+static inline bool vanish_is_fresh(const struct event *ev, int64_t now)
+{
+    return ev->created_at > now - VANISH_FRESH_SECONDS;
+}
 /* NIP-13: leading zero bits of an id, 0..256. */
 int event_id_difficulty(const struct event_id *id);
 

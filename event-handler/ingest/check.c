@@ -6,6 +6,20 @@
 #include "nostr/kind.h"
 #include "nostr/verify.h"
 
+/* Kinds whose versions are kept; none when that is off. */
+static void read_history_kinds(struct checker *c)
+{
+    struct buf error;
+
+    c->history_kinds.empty = true;
+    if (c->cfg->history_versions == 0 || c->cfg->history_days == 0)
+        return;
+    buf_init(&error, KIB);
+    if (!kind_set_parse(slice_str(c->cfg->history_kinds), &c->history_kinds, &error))
+        assert(!"the settings were checked");
+    buf_deinit(&error);
+}
+
 void checker_init(struct checker *c, const struct config *cfg, struct access *access,
                   struct limits *limits, struct verified *verified)
 {
@@ -13,6 +27,7 @@ void checker_init(struct checker *c, const struct config *cfg, struct access *ac
     /* Text before it is measured, and its canonical or hashed form: never longer, the brackets
      * aside. */
     buf_init(&c->scratch, 2 * (size_t)cfg->shared.max_event_bytes + MIB);
+    read_history_kinds(c);
 }
 
 void checker_deinit(struct checker *c)
@@ -90,6 +105,14 @@ static bool verify(struct checker *c, struct ingest_item *item)
     return false;
 }
 
+/* Recovery of overwritten lists is for members, and for everybody where there is no Web of Trust.
+ */
+static bool keeps_versions(const struct checker *c, const struct event *ev)
+{
+    return !c->history_kinds.empty && kind_set_has(&c->history_kinds, ev->kind) &&
+           access_standing(c->view, &ev->pubkey).tier <= TIER_KNOWN;
+}
+
 static void check_item(struct checker *c, struct ingest_item *item, struct arena *arena)
 {
     if (!parse(c, item, arena) || !pass_policy(c, POLICY_BEFORE_SIGNATURE, item, arena) ||
@@ -106,6 +129,8 @@ static void check_item(struct checker *c, struct ingest_item *item, struct arena
     }
     item->route = ROUTE_STORE;
     new_event_init(&item->store, &item->ev, item->json);
+    item->store.keeps_versions = keeps_versions(c, &item->ev);
+    item->store.takes_all_wraps = vanish_is_fresh(&item->ev, clock_unix());
 }
 
 void check_chunk(struct checker *c, struct chunk *chunk)

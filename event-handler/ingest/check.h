@@ -4,14 +4,16 @@
  * checking thread. */
 #include "ingest/batch.h"
 #include "ingest/verified.h"
+#include "ops/kind_set.h"
 #include "policy/policy.h"
 
 struct checker { /* one per thread */
     const struct config *cfg;
-    struct access *access;     /* shared */
-    struct limits *limits;     /* shared */
-    struct access_view *view;  /* while a chunk is checked */
-    struct verified *verified; /* shared */
+    struct access *access;         /* shared */
+    struct limits *limits;         /* shared */
+    struct access_view *view;      /* while a chunk is checked */
+    struct verified *verified;     /* shared */
+    struct kind_set history_kinds; /* whose replaced versions are kept */
     struct buf scratch;
 };
 

@@ -364,7 +364,8 @@ static bool start_threads(struct ingest *in)
     struct maintenance_hooks hooks = {on_head, note_database, on_erased, in};
 
     in->publisher = publisher_start(&target);
-    in->maintenance = in->publisher ? maintenance_start(in->cfg, in->publisher, &hooks) : NULL;
+    in->maintenance =
+        in->publisher ? maintenance_start(in->cfg, in->access, in->publisher, &hooks) : NULL;
     in->checker = calloc(n, sizeof *in->checker);
     if (!in->maintenance || !in->checker)
         return false;

@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "access/access.h"
 #include "access/control.h"
 #include "base/clock.h"
 #include "config.h"
 #include "metrics.h"
 #include "publish/publisher.h"
+#include "retention/walk.h"
 #include "store/erase.h"
 #include "store/feed_head.h"
+#include "store/history.h"
 #include "store/index_keys.h"
 #include "store/retention.h"
 #include "store/search_index.h"
@@ -23,12 +26,17 @@ enum {
                           better times */
     SEARCH_PAUSE = 8,  /* a step of indexing is followed by a pause so many times as long */
     SEARCH_PAUSE_MIN_MS = 20,
+    PRUNE_PAUSE_MS = 100,
+    RETENTION_PAUSE = 4, /* as SEARCH_PAUSE */
+    RETENTION_PAUSE_MIN_MS = 20,
+    DAY_SECONDS = 86400,
 };
 
 #define NEVER UINT64_MAX
 
 struct maintenance {
     const struct config *cfg;
+    struct access *access;
     struct publisher *publisher;
     struct maintenance_hooks hooks;
     pthread_t thread;
@@ -41,9 +49,12 @@ struct maintenance {
     struct db db;
     struct db_target target;
     struct search_index search;
+    struct history_pruner pruner;
+    struct retention retention;
     uint64_t head;
-    bool busy;                                  /* more than BUSY_EVENTS came in the last second */
-    uint64_t heartbeat_ms, sweep_ms, search_ms; /* when each is due */
+    bool busy; /* more than BUSY_EVENTS came in the last second */
+    /* When each is due. */
+    uint64_t heartbeat_ms, sweep_ms, prune_ms, retention_ms, search_ms;
 };
 
 static const char session_settings[] =
@@ -105,7 +116,7 @@ static bool go_on(void *ctx)
 
 static void erase(struct maintenance *m, struct ingest_item *item)
 {
-    struct vanish v = {item->ev.pubkey, item->ev.created_at};
+    struct vanish v = vanish_of_request(&item->store);
     struct siphash_key secret;
     enum err err = db_ready(&m->db);
 
@@ -168,6 +179,43 @@ static void sweep(struct maintenance *m)
         m->sweep_ms = clock_mono_ms();
 }
 
+/* ---- what is kept for how long ---- */
+
+static void prune_history(struct maintenance *m)
+{
+    int64_t now = clock_unix(), removed = 0;
+    bool more = false;
+    enum err err = db_ready(&m->db);
+
+    if (!err)
+        err = history_prune(&m->pruner, &m->db, now, now - m->cfg->history_days * DAY_SECONDS,
+                            m->cfg->history_versions, &removed, &more);
+    metric_add(M_HISTORY_PRUNED, 0, removed);
+    m->prune_ms =
+        clock_mono_ms() + (more && !err ? PRUNE_PAUSE_MS : (uint64_t)m->cfg->sweep_seconds * 1000);
+}
+
+static void apply_retention(struct maintenance *m)
+{
+    struct access_view *view = access_acquire(m->access);
+    uint64_t start = clock_mono_ms(), pause;
+    struct retention_step step = {.idle = true};
+    enum err err = db_ready(&m->db);
+
+    if (!err)
+        err = retention_take_step(&m->retention, &m->db, view, clock_unix(), &step);
+    access_release(view);
+    metric_add(M_RETENTION_SEEN, 0, step.looked_at);
+    for (unsigned tier = 0; tier < TIERS; tier++)
+        metric_add(M_RETENTION_DELETED, tier, step.deleted[tier]);
+    pause = (clock_mono_ms() - start) * RETENTION_PAUSE;
+    if (pause < RETENTION_PAUSE_MIN_MS)
+        pause = RETENTION_PAUSE_MIN_MS;
+    if (err || step.idle || m->busy)
+        pause = HEARTBEAT_MS;
+    m->retention_ms = clock_mono_ms() + pause;
+}
+
 static void index_some(struct maintenance *m)
 {
     uint64_t start = clock_mono_ms(), pause;
@@ -201,6 +249,7 @@ static void wait_until_due(struct maintenance *m)
     uint64_t due = earlier(m->heartbeat_ms, m->sweep_ms), now;
     struct timespec until;
 
+    due = earlier(due, earlier(m->prune_ms, m->retention_ms));
     if (m->cfg->search_enabled)
         due = earlier(due, m->search_ms);
     now = clock_mono_ms();
@@ -230,6 +279,10 @@ static void *run(void *arg)
             erase(m, item);
         else if (now >= m->sweep_ms)
             sweep(m);
+        else if (now >= m->prune_ms)
+            prune_history(m);
+        else if (now >= m->retention_ms)
+            apply_retention(m);
         else if (m->cfg->search_enabled && now >= m->search_ms)
             index_some(m);
         else
@@ -249,7 +302,8 @@ static void init_sync(struct maintenance *m)
     pthread_mutex_init(&m->lock, NULL);
 }
 
-struct maintenance *maintenance_start(const struct config *cfg, struct publisher *publisher,
+struct maintenance *maintenance_start(const struct config *cfg, struct access *access,
+                                      struct publisher *publisher,
                                       const struct maintenance_hooks *hooks)
 {
     struct maintenance *m = calloc(1, sizeof *m);
@@ -257,14 +311,17 @@ struct maintenance *maintenance_start(const struct config *cfg, struct publisher
     if (!m)
         return NULL;
     m->cfg = cfg;
+    m->access = access;
     m->publisher = publisher;
     m->hooks = *hooks;
     m->target = config_write_target(cfg, "maintenance");
     db_init(&m->db, &m->target, session_settings);
     search_index_init(&m->search);
+    history_pruner_init(&m->pruner);
+    m->retention_ms = m->cfg->retention_apply ? 0 : NEVER;
     list_init(&m->erase);
     init_sync(m);
-    if (pthread_create(&m->thread, NULL, run, m) != 0) {
+    if (!retention_init(&m->retention, cfg) || pthread_create(&m->thread, NULL, run, m) != 0) {
         maintenance_free(m);
         return NULL;
     }
@@ -296,6 +353,7 @@ void maintenance_free(struct maintenance *m)
         m->hooks.on_erased(item, false, m->hooks.ctx);
     db_deinit(&m->db);
     search_index_deinit(&m->search);
+    retention_deinit(&m->retention);
     pthread_cond_destroy(&m->wake);
     pthread_mutex_destroy(&m->lock);
     free(m);

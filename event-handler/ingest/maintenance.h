@@ -3,6 +3,8 @@
 /*
  * What goes on beside the writes, on one thread with a connection of its own, in small steps:
  *
+ *   every sweep_seconds     let go of kept versions that are too old or too many (store/history.h)
+ * when little is written  go through the events by RETENTION_RULES (retention/walk.h)
  *   every second            the heartbeat: read feed_head, publish where the feed stands
  * (live_wire.h) when asked              erase the history of a key that vanishes (NIP-62,
  * store/erase.h) every sweep_seconds     delete expired events (NIP-40, store/retention.h) when
@@ -10,6 +12,7 @@
  */
 #include "ingest/batch.h"
 
+struct access;
 struct config;
 struct publisher;
 struct maintenance;
@@ -23,8 +26,9 @@ struct maintenance_hooks {
     void *ctx;
 };
 
-/* NULL without a thread or memory. hooks is copied. */
-struct maintenance *maintenance_start(const struct config *cfg, struct publisher *publisher,
+/* NULL without a thread or memory. hooks is copied, the rest borrowed. */
+struct maintenance *maintenance_start(const struct config *cfg, struct access *access,
+                                      struct publisher *publisher,
                                       const struct maintenance_hooks *hooks);
 /* Any thread: erases the history that the item, a kind 62, asks to erase. */
 void maintenance_erase(struct maintenance *m, struct ingest_item *item);

@@ -44,6 +44,8 @@ const struct manage_method manage_methods[] = {
     {"wotrebuild", RIGHT_TRUST, method_wotrebuild},
     {"listaudit", RIGHT_AUDIT, method_listaudit},
     {"undo", RIGHT_AUDIT, method_undo},
+    {"retentionplan", RIGHT_RETENTION, method_retentionplan},
+    {"retentionstatus", RIGHT_RETENTION, method_retentionstatus},
     {"grantmoderator", RIGHT_ADMIN, method_grantmoderator},
     {"revokemoderator", RIGHT_ADMIN, method_revokemoderator},
     {"listmoderators", RIGHT_ADMIN, method_listmoderators},

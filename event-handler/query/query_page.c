@@ -88,7 +88,7 @@ void query_run_rewind(struct query_run *run)
     run->seen = (struct seen_set){0};
     run->scans = NULL;
     run->search = 0;
-    run->has_snapshot = run->more = run->hidden = false;
+    run->has_snapshot = run->more = run->hidden = run->history.begun = false;
 }
 
 void query_run_deinit(struct query_run *run)
@@ -97,7 +97,7 @@ void query_run_deinit(struct query_run *run)
     arena_deinit(&run->arena);
 }
 
-static int64_t limit_of(const struct query_run *run, const struct filter *f)
+int64_t query_limit_of(const struct query_run *run, const struct filter *f)
 {
     int64_t limit = f->has & FILTER_LIMIT ? f->limit : run->default_limit;
 
@@ -114,7 +114,7 @@ enum err query_run_make_scans(struct query_run *run, int64_t limit)
     for (size_t i = 0; i < n; i++) {
         const struct filter *f = &run->request.filters[i];
 
-        scan_init(&run->scans[i], f, limit < 0 ? limit_of(run, f) : limit);
+        scan_init(&run->scans[i], f, limit < 0 ? query_limit_of(run, f) : limit);
     }
     return OK;
 }
@@ -434,8 +434,11 @@ enum err query_run_page(struct query_run *run, const struct page_context *ctx, s
     *end = true;
     switch (run->verb) {
     case QUERY_EVENTS:
-        err = run->request.has_after ? query_after_page(run, ctx, out, end)
-                                     : query_events_page(run, ctx, out, end);
+        if (run->history.asked)
+            err = query_history_page(run, ctx, out, end);
+        else
+            err = run->request.has_after ? query_after_page(run, ctx, out, end)
+                                         : query_events_page(run, ctx, out, end);
         break;
     case QUERY_COUNT:
         err = query_count_page(run, ctx, out);

@@ -43,6 +43,12 @@ struct query_run {
     } seen;
     bool more, hidden;
 
+    struct { /* nostr/history.h: rows of event_history instead of scans */
+        bool asked, begun;
+        int64_t created_at, tie; /* of the last row passed */
+        int64_t remaining;
+    } history;
+
     uint64_t spent_us; /* on former pages, by their worker */
 };
 
@@ -60,6 +66,8 @@ void query_run_rewind(struct query_run *run);
 /* The pieces of query_run_page(), by verb. */
 NODISCARD enum err query_events_page(struct query_run *run, const struct page_context *ctx,
                                      struct buf *out, bool *end);
+NODISCARD enum err query_history_page(struct query_run *run, const struct page_context *ctx,
+                                      struct buf *out, bool *end);
 NODISCARD enum err query_after_page(struct query_run *run, const struct page_context *ctx,
                                     struct buf *out, bool *end);
 NODISCARD enum err query_feed_page(struct query_run *run, const struct page_context *ctx,
@@ -71,6 +79,8 @@ NODISCARD enum err query_count_page(struct query_run *run, const struct page_con
 uint64_t query_run_cost_ms(const struct query_run *run, const struct page_context *ctx);
 /* Reads the snapshot where no scan did. */
 NODISCARD enum err query_head(struct query_run *run, const struct page_context *ctx);
+/* How many events f may bring. */
+int64_t query_limit_of(const struct query_run *run, const struct filter *f);
 /* The environment of this page's scans, with the snapshot of former pages. */
 NODISCARD enum err query_run_env(struct query_run *run, const struct page_context *ctx,
                                  struct scan_env *env);

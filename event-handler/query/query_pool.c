@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "config.h"
 #include "metrics.h"
+#include "nostr/history.h"
 #include "query/query_page.h"
 #include "query/turns.h"
 #include "store/index_keys.h"
@@ -402,6 +403,17 @@ void query_pool_health(struct query_pool *pool, struct query_health *out)
 
 /* ---- queries ---- */
 
+/* The front end has said so in better words; nobody else is to be trusted either. */
+static bool may_see_history(const struct query_run *run, const char **error)
+{
+    const struct query_request *q = &run->request;
+
+    *error = "history cannot be counted or caught up with";
+    return run->verb == QUERY_EVENTS && !q->has_after &&
+           history_judge(q->filters, q->n_filters, q->readers, q->n_readers, error) ==
+               VERDICT_ACCEPTED;
+}
+
 static enum err parse_request(struct query *q, struct slice body, const char **error)
 {
     const struct config *cfg = q->pool->cfg;
@@ -415,7 +427,11 @@ static enum err parse_request(struct query *q, struct slice body, const char **e
     *error = "the query is too large";
     if (!text.ptr || !query_request_parse(text, &limits, &run->arena, &run->request, error))
         return ERR_INVALID;
-    for (size_t i = 0; !cfg->search_enabled && i < run->request.n_filters; i++) {
+    run->history.asked = history_asked(run->request.filters, run->request.n_filters);
+    if (run->history.asked && !may_see_history(run, error))
+        return ERR_INVALID;
+    for (size_t i = 0; !cfg->search_enabled && i < run->request.n_filters && !run->history.asked;
+         i++) {
         if (run->request.filters[i].has & FILTER_SEARCH) {
             *error = "unsupported: search is not offered";
             return ERR_INVALID;

@@ -11,28 +11,38 @@ enum { STEP = 1000 };
 static_assert(KIND_VANISH == 62 && KIND_GIFT_WRAP == 1059, "named in the SQL below");
 
 /* $1 author key, $2 pubkey, $3 up to, $4 key of the p tag, $5 the p tag's beginning in canonical
- * JSON, $6 limit */
+ * JSON, $6 limit of each part, $7 up to, of gift wraps */
 #define DOOMED                                                                                     \
     "WITH doomed AS ("                                                                             \
     "(SELECT e.seq FROM events e WHERE e.author = $1::bigint AND e.pubkey = $2::bytea"             \
     " AND e.created_at <= $3::bigint AND e.kind <> 62 LIMIT $6::bigint)"                           \
     " UNION "                                                                                      \
     "(SELECT t.seq FROM event_tags t JOIN events e ON e.seq = t.seq WHERE t.key = $4::bigint"      \
-    " AND t.kind = 1059 AND position($5::text IN e.event) > 0 LIMIT $6::bigint))"
+    " AND t.created_at <= $7::bigint AND t.kind = 1059 AND position($5::text IN e.event) > 0"      \
+    " LIMIT $6::bigint))," /* What a ban has taken out of service (0004_moderation.sql). */        \
+    " doomed_withheld AS ("                                                                        \
+    "(SELECT w.id FROM withheld_events w WHERE w.pubkey = $2 AND w.created_at <= $3"               \
+    " AND w.kind <> 62 LIMIT $6)"                                                                  \
+    " UNION "                                                                                      \
+    "(SELECT w.id FROM withheld_events w WHERE w.kind = 1059 AND w.tag_keys @> ARRAY[$4]"          \
+    " AND w.created_at <= $7 AND position($5 IN w.event) > 0 LIMIT $6))"
 
-const char erase_count_sql[] = DOOMED " SELECT count(*) FROM doomed";
+const char erase_count_sql[] = DOOMED " SELECT (SELECT count(*) FROM doomed) + (SELECT count(*) "
+                                      "FROM doomed_withheld)";
 
-const char erase_sql[] =
-    DOOMED ", gone AS (DELETE FROM events e USING doomed d WHERE e.seq = d.seq RETURNING e.seq, "
-           "e.created_at, e.tie, e.tag_keys)"
-           ", tags AS (DELETE FROM event_tags t USING gone g, unnest(g.tag_keys) AS k(key) WHERE "
-           "t.key = k.key"
-           " AND t.created_at = g.created_at AND t.tie = g.tie AND t.seq = g.seq)"
-           /* What a ban has taken out of service (0004_moderation.sql) goes as well. */
-           ", withheld AS (DELETE FROM withheld_events w WHERE (w.pubkey = $2 AND w.created_at <= "
-           "$3)"
-           " OR (w.kind = 1059 AND w.tag_keys @> ARRAY[$4] AND position($5 IN w.event) > 0))"
-           " SELECT count(*) FROM gone";
+/* Versions kept for the author, the author's reports, and what the Web of Trust knows of the
+ * author's lists are few and need no limit. */
+const char erase_sql[] = DOOMED
+    ", gone AS (DELETE FROM events e USING doomed d WHERE e.seq = d.seq RETURNING e.seq, "
+    "e.created_at, e.tie, e.tag_keys)"
+    ", tags AS (DELETE FROM event_tags t USING gone g, unnest(g.tag_keys) AS k(key) WHERE t.key = "
+    "k.key AND t.created_at = g.created_at AND t.tie = g.tie AND t.seq = g.seq)"
+    ", gone_withheld AS (DELETE FROM withheld_events w USING doomed_withheld d WHERE w.id = d.id"
+    " RETURNING 1)"
+    ", versions AS (DELETE FROM event_history h WHERE h.pubkey = $2 AND h.created_at <= $3)"
+    ", said AS (DELETE FROM reports r WHERE r.reporter = $2)"
+    ", lists AS (DELETE FROM wot_lists l WHERE l.author = $2 AND l.created_at <= $3)"
+    " SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM gone_withheld)";
 
 void erase_params(struct db_params *p, const struct vanish *v, const struct siphash_key *tag_secret,
                   int64_t limit)
@@ -48,6 +58,7 @@ void erase_params(struct db_params *p, const struct vanish *v, const struct siph
     db_param_int8(p, index_tag_key(tag_secret, 'p', slice_of(tag + 6, 64)));
     db_param_text_copy(p, tag, sizeof tag);
     db_param_int8(p, limit);
+    db_param_int8(p, v->wraps_up_to);
 }
 
 /* The lock on feed_head lets no write transaction run that has not seen `vanished`. */

@@ -15,10 +15,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "metrics.h"
 #include "nostr/kind.h"
+#include "ops/log.h"
 #include "store/erase.h"
 #include "store/index_keys.h"
 #include "store/write_steps.h"
+
+#define DISK_FULL "53100"
 
 enum {
     MEMORY_MOST = 256 * 1024 * 1024,
@@ -60,23 +64,37 @@ void event_writer_deinit(struct event_writer *w)
 static bool changes_nothing(const struct write_plan *plan)
 {
     return plan->n_inserts + plan->n_tombstones + plan->n_floors + plan->n_replaced +
-               plan->n_vanish ==
+               plan->n_superseded + plan->n_vanish ==
            0;
 }
 
-/* Keys that vanish are rare: each has a statement of its own, before the pipeline. */
+static enum err erase_some(struct event_writer *w, const struct vanish *v, int64_t *removed)
+{
+    struct db_params p;
+    PGresult *r = NULL;
+    enum err err;
+
+    erase_params(&p, v, &w->tag_secret, WRITE_ERASE_MOST);
+    err = db_exec(&w->db, write_statement_name(ERASE), write_statement_sql(ERASE), &p, &r);
+    db_params_reset(&p);
+    *removed = err ? 0 : db_get_int8(r, 0, 0);
+    PQclear(r);
+    return err;
+}
+
+/* Keys that vanish are rare: each has statements of its own, before the pipeline. One is enough,
+ * unless others have stored a lot since the history was counted: nobody can while feed_head is
+ * locked, so that this ends, and nothing is left behind. */
 static enum err erase_vanished(struct event_writer *w, const struct write_plan *plan)
 {
     enum err err = OK;
 
     for (size_t i = 0; !err && i < plan->n_vanish; i++) {
-        struct db_params p;
-        PGresult *r = NULL;
+        int64_t removed;
 
-        erase_params(&p, &plan->vanish[i], &w->tag_secret, WRITE_ERASE_MOST);
-        err = db_exec(&w->db, write_statement_name(ERASE), write_statement_sql(ERASE), &p, &r);
-        db_params_reset(&p);
-        PQclear(r);
+        do
+            err = erase_some(w, &plan->vanish[i], &removed);
+        while (!err && removed >= WRITE_ERASE_MOST);
     }
     return err;
 }
@@ -122,7 +140,7 @@ static enum err is_stored(struct event_writer *w, const struct event_id *id, boo
 static enum err defer_large_erasures(struct event_writer *w, struct new_event *const *ne, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct vanish v = {ne[i]->ev->pubkey, ne[i]->ev->created_at};
+        struct vanish v = vanish_of_request(ne[i]);
         struct db_params p;
         PGresult *r = NULL;
         bool stored;
@@ -193,6 +211,7 @@ static enum err transact(struct event_writer *w, struct new_event *const *all, s
     err = act(w, ne, n, &plan, head);
     if (err)
         return err;
+    metric_add(M_HISTORY_KEPT, 0, (int64_t)(plan.n_kept + plan.n_superseded));
     w->head = head + plan.n_inserts;
     w->committed(ne, n, head, w->head, w->ctx);
     return OK;
@@ -248,6 +267,17 @@ static bool is_events_fault(const struct event_writer *w)
     return false;
 }
 
+static void note_disk(struct event_writer *w, bool full)
+{
+    if (full && !w->disk_full)
+        log_error("store", "the database's disk is full: events are refused until there is room",
+                  "");
+    else if (!full && w->disk_full)
+        log_info("store", "the database has room again", "");
+    w->disk_full = full;
+    metric_set(M_DISK_FULL, 0, full);
+}
+
 /* OK, ERR_IO (the database is no use at present), or another error that has to do with these
  * events. */
 static enum err persist(struct event_writer *w, struct new_event *const *ne, size_t n)
@@ -268,6 +298,8 @@ static enum err persist(struct event_writer *w, struct new_event *const *ne, siz
         poll(NULL, 0, RETRY_EVERY_MS);
     }
     w->down = err == ERR_IO;
+    if (!err || w->down)
+        note_disk(w, w->down && strcmp(w->db.sqlstate, DISK_FULL) == 0);
     return err;
 }
 
@@ -289,7 +321,9 @@ static void write_range(struct event_writer *w, struct new_event *const *ne, siz
     if (!err)
         return;
     if (err == ERR_IO) {
-        fail(ne, n, "the database is not available, please try again");
+        fail(ne, n,
+             w->disk_full ? "this relay's disk is full, please try again later"
+                          : "the database is not available, please try again");
     } else if (n == 1) {
         fail(ne, n, "this event could not be stored");
     } else {

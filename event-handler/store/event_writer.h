@@ -25,6 +25,7 @@ struct event_writer {
     struct siphash_key tag_secret;
     uint64_t session; /* db.generation that the statements were prepared for */
     bool down;        /* the last attempt failed: the next one does not wait */
+    bool disk_full;   /* because the server has no room left */
     uint64_t head;    /* newest committed seq seen */
     struct arena arena;
     event_committed_fn *committed;
@@ -41,7 +42,7 @@ void event_writer_deinit(struct event_writer *w);
  * author has a large history, which erase.h must remove before the event is offered again. P1:
  * accepted means committed.
  *
- * A broken connection is tried again for about a second; what was committed just before it broke
+ * A full disk refuses every event until there is room again. A broken connection is tried again for about a second; what was committed just before it broke
  * then answers "duplicate". An event that PostgreSQL refuses is found by halving, so that it alone
  * gets "error:".
  */

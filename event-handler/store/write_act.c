@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/index_keys.h"
 
 static struct slice bytes32(const uint8_t *b)
@@ -43,6 +44,7 @@ static void send_floors(struct arena *a, struct trip *t, const struct write_plan
         trip_add(t, s, &p);
 }
 
+/* DELETE_IDS also wants to know what the batch replaces. */
 static void send_tombstones(struct arena *a, struct trip *t, const struct write_plan *plan,
                             enum statement s)
 {
@@ -64,6 +66,8 @@ static void send_tombstones(struct arena *a, struct trip *t, const struct write_
     db_params_init(&p);
     db_param_bytea_array(&p, ids, n);
     db_param_bytea_array(&p, deleters, n);
+    if (s == DELETE_IDS)
+        db_param_int8_array(&p, (const int64_t *)plan->replaced, NULL, plan->n_replaced);
     trip_add(t, s, &p);
 }
 
@@ -75,7 +79,50 @@ static void send_replaced(struct trip *t, const struct write_plan *plan)
         return;
     db_params_init(&p);
     db_param_int8_array(&p, (const int64_t *)plan->replaced, NULL, plan->n_replaced);
-    trip_add(t, REPLACE, &p);
+    if (plan->n_kept > 0) {
+        db_param_int8_array(&p, (const int64_t *)plan->kept, NULL, plan->n_kept);
+        db_param_int8(&p, clock_unix());
+    }
+    trip_add(t, plan->n_kept > 0 ? REPLACE_KEEPING : REPLACE, &p);
+}
+
+/* Versions that were replaced before they had a row. */
+static void send_superseded(struct arena *a, struct trip *t, const struct write_plan *plan)
+{
+    size_t n = plan->n_superseded;
+    struct slice *bytes = arena_alloc(a, 4 * n * sizeof *bytes);
+    int64_t *numbers = arena_alloc(a, 2 * n * sizeof *numbers);
+    int32_t *small = arena_alloc(a, 2 * n * sizeof *small);
+    struct db_params p;
+
+    if (n == 0 || t->err)
+        return;
+    if (!bytes || !numbers || !small) {
+        t->err = ERR_NOMEM;
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct new_event *ne = plan->superseded[i];
+
+        bytes[i] = bytes32(ne->ev->id.b);
+        bytes[n + i] = bytes32(ne->ev->pubkey.b);
+        bytes[2 * n + i] = bytes32(ne->address);
+        bytes[3 * n + i] = ne->json;
+        numbers[i] = ne->ev->created_at;
+        numbers[n + i] = index_tie(&ne->ev->id);
+        small[i] = ne->ev->kind;
+        small[n + i] = (int32_t)ne->json.len;
+    }
+    db_params_init(&p);
+    db_param_int8(&p, clock_unix());
+    for (size_t column = 0; column < 3; column++)
+        db_param_bytea_array(&p, bytes + column * n, n);
+    db_param_int4_array(&p, small, n);
+    db_param_int8_array(&p, numbers, NULL, n);
+    db_param_int8_array(&p, numbers + n, NULL, n);
+    db_param_int4_array(&p, small + n, n);
+    db_param_text_array(&p, bytes + 3 * n, n);
+    trip_add(t, KEEP, &p);
 }
 
 static void send_vanished(struct arena *a, struct trip *t, const struct write_plan *plan)
@@ -90,8 +137,8 @@ static void send_vanished(struct arena *a, struct trip *t, const struct write_pl
         trip_add(t, ADD_VANISHED, &p);
 }
 
-/* Everything that goes. Deletion by id comes first: it must see a version that a newer one replaces
- * in the same batch. */
+/* Everything that goes, or is kept aside. Deletions come first: they must see a version that a
+ * newer one replaces in the same batch, and what they name is not to be kept. */
 void write_send_deletions(struct arena *a, struct trip *t, const struct write_plan *plan)
 {
     send_tombstones(a, t, plan, DELETE_IDS);
@@ -99,6 +146,7 @@ void write_send_deletions(struct arena *a, struct trip *t, const struct write_pl
     send_floors(a, t, plan, DELETE_ADDRESSES);
     send_floors(a, t, plan, ADD_FLOORS);
     send_replaced(t, plan);
+    send_superseded(a, t, plan);
     send_vanished(a, t, plan);
 }
 

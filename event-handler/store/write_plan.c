@@ -27,13 +27,15 @@ struct address_state {
     struct pubkey author;
     int64_t holder_created_at;
     uint64_t stored_seq; /* of the version in the database, 0 for none */
+    bool keep_stored;    /* it was replaced by one that keeps versions */
     bool has_floor, floor_by_author;
     int64_t floor;
 };
 
 struct vanish_state {
-    int64_t up_to;
-    int32_t last_request; /* its number in the batch; -1 when it came earlier */
+    int64_t up_to, wraps_up_to;
+    bool requested;       /* in the batch */
+    int32_t last_request; /* that takes all wraps: its number in the batch, or -1 */
 };
 
 struct planner {
@@ -125,6 +127,14 @@ void new_event_init(struct new_event *ne, const struct event *ev, struct slice j
                       class == KIND_ADDRESSABLE ? event_d_value(ev) : SLICE(""), ne->address);
 }
 
+struct vanish vanish_of_request(const struct new_event *ne)
+{
+    return (struct vanish){.pubkey = ne->ev->pubkey,
+                           .up_to = ne->ev->created_at,
+                           .wraps_up_to =
+                               ne->takes_all_wraps ? INT64_MAX : ne->ev->created_at};
+}
+
 /* ---- tables ---- */
 
 static bool is_tombed(const struct planner *p, const struct event_id *id,
@@ -148,7 +158,8 @@ static struct vanish_state *vanish_of(struct planner *p, const struct pubkey *pk
     int32_t at = keymap_add(&p->vanished, pk->b);
 
     if (p->vanished.n > known)
-        p->vanish[at] = (struct vanish_state){.up_to = INT64_MIN, .last_request = -1};
+        p->vanish[at] = (struct vanish_state){
+            .up_to = INT64_MIN, .wraps_up_to = INT64_MIN, .last_request = -1};
     return &p->vanish[at];
 }
 
@@ -208,11 +219,13 @@ static bool make_tables(struct planner *p, const struct write_known *known, stru
     p->address = arena_alloc(arena, max_addresses * sizeof *p->address);
     p->vanish = arena_alloc(arena, (known->n_vanish + requests) * sizeof *p->vanish);
     p->plan->replaced = arena_alloc(arena, (known->n_holders + 1) * sizeof *p->plan->replaced);
+    p->plan->kept = arena_alloc(arena, (known->n_holders + 1) * sizeof *p->plan->kept);
+    p->plan->superseded = arena_alloc(arena, p->n * sizeof *p->plan->superseded);
     p->plan->tombstone = arena_alloc(arena, targets * sizeof *p->plan->tombstone);
     p->plan->floor = arena_alloc(arena, targets * sizeof *p->plan->floor);
     p->plan->vanish = arena_alloc(arena, requests * sizeof *p->plan->vanish);
     return p->id_address && p->id_event && p->address && p->vanish && p->plan->replaced &&
-           p->plan->tombstone && p->plan->floor && p->plan->vanish &&
+           p->plan->kept && p->plan->superseded && p->plan->tombstone && p->plan->floor && p->plan->vanish &&
            keymap_init(&p->ids, arena, sizeof(struct event_id), max_ids) &&
            keymap_init(&p->tombs, arena, sizeof(struct tombstone), known->n_tombstones + targets) &&
            keymap_init(&p->addresses, arena, 32, max_addresses) &&
@@ -317,7 +330,7 @@ static enum verdict judge_version(struct new_event *ne, const struct address_sta
     return VERDICT_ACCEPTED;
 }
 
-/* All gift wraps to a key that vanishes go, whatever their date. */
+/* All gift wraps to a key that asks to vanish just now go, whatever their date. */
 static bool is_wrap_to_vanished(const struct planner *p, const struct event *ev, int32_t number)
 {
     struct pubkey recipient;
@@ -404,13 +417,18 @@ static void apply_deletion(struct planner *p, const struct event *ev)
     }
 }
 
-static void apply_vanish(struct planner *p, const struct event *ev, int32_t number)
+static void apply_vanish(struct planner *p, const struct new_event *ne, int32_t number)
 {
-    struct vanish_state *v = vanish_of(p, &ev->pubkey);
+    struct vanish_state *v = vanish_of(p, &ne->ev->pubkey);
+    struct vanish asked = vanish_of_request(ne);
 
-    if (ev->created_at > v->up_to)
-        v->up_to = ev->created_at;
-    v->last_request = number;
+    if (asked.up_to > v->up_to)
+        v->up_to = asked.up_to;
+    if (asked.wraps_up_to > v->wraps_up_to)
+        v->wraps_up_to = asked.wraps_up_to;
+    if (ne->takes_all_wraps)
+        v->last_request = number;
+    v->requested = true;
 }
 
 static void apply(struct planner *p, int32_t number)
@@ -420,6 +438,8 @@ static void apply(struct planner *p, int32_t number)
     if (ne->has_address) {
         struct address_state *a = address_of(p, ne->address);
 
+        if (a->holder == IN_DATABASE)
+            a->keep_stored = ne->keeps_versions;
         a->holder = number;
         a->holder_id = ne->ev->id;
         a->author = ne->ev->pubkey;
@@ -431,10 +451,24 @@ static void apply(struct planner *p, int32_t number)
     if (ne->ev->kind == KIND_DELETION)
         apply_deletion(p, ne->ev);
     else if (ne->ev->kind == KIND_VANISH)
-        apply_vanish(p, ne->ev, number);
+        apply_vanish(p, ne, number);
 }
 
 /* ---- what is left ---- */
+
+/* A version that another one of the batch has replaced, and that nobody wants gone. Expiring ones
+ * are not kept: nobody would remember to let them go. */
+static bool is_superseded(struct planner *p, const struct new_event *ne)
+{
+    const struct address_state *a;
+
+    if (!ne->has_address || !ne->keeps_versions || ne->ev->has_expiration ||
+        ne->verdict != VERDICT_ACCEPTED || ne->insert)
+        return false;
+    a = address_of(p, ne->address);
+    return !has_vanished(p, ne->ev) && !is_deleted(p, ne->ev) &&
+           !(a->has_floor && ne->ev->created_at <= a->floor);
+}
 
 static bool is_left(struct planner *p, int32_t number)
 {
@@ -453,16 +487,27 @@ static void finish_plan(struct planner *p)
     for (size_t i = 0; i < p->n; i++) {
         p->ne[i]->insert = p->ne[i]->verdict == VERDICT_ACCEPTED && is_left(p, (int32_t)i);
         plan->n_inserts += p->ne[i]->insert;
+        if (is_superseded(p, p->ne[i]))
+            plan->superseded[plan->n_superseded++] = p->ne[i];
     }
     for (size_t i = 0; i < p->addresses.n; i++) {
-        if (p->address[i].stored_seq && p->address[i].holder != IN_DATABASE)
-            plan->replaced[plan->n_replaced++] = p->address[i].stored_seq;
+        const struct address_state *a = &p->address[i];
+
+        if (!a->stored_seq || a->holder == IN_DATABASE)
+            continue;
+        plan->replaced[plan->n_replaced++] = a->stored_seq;
+        if (a->keep_stored)
+            plan->kept[plan->n_kept++] = a->stored_seq;
     }
     for (size_t i = 0; i < p->vanished.n; i++) {
-        if (p->vanish[i].last_request < 0)
+        struct vanish *v = &plan->vanish[plan->n_vanish];
+
+        if (!p->vanish[i].requested)
             continue;
-        memcpy(plan->vanish[plan->n_vanish].pubkey.b, p->vanished.key[i], sizeof(struct pubkey));
-        plan->vanish[plan->n_vanish++].up_to = p->vanish[i].up_to;
+        memcpy(v->pubkey.b, p->vanished.key[i], sizeof(struct pubkey));
+        v->up_to = p->vanish[i].up_to;
+        v->wraps_up_to = p->vanish[i].wraps_up_to;
+        plan->n_vanish++;
     }
 }
 

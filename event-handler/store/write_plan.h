@@ -18,6 +18,9 @@ struct new_event { /* one event that wants to be stored */
     struct slice json;   /* canonical */
     uint8_t address[32]; /* kind, author and d, when has_address */
     bool has_address;
+    bool keeps_versions; /* for the caller to set: what it replaces goes to event_history */
+    bool takes_all_wraps; /* for the caller to set, of a kind 62: gift wraps go whatever their date,
+                             not only those up to the request */
 
     /* The outcome. */
     enum verdict verdict;
@@ -44,6 +47,7 @@ struct floor { /* versions of address with created_at up to up_to are refused */
 struct vanish { /* NIP-62 */
     struct pubkey pubkey;
     int64_t up_to;
+    int64_t wraps_up_to; /* of gift wraps that are there; unused in what is known */
 };
 
 struct holder { /* the stored version of an address */
@@ -53,6 +57,9 @@ struct holder { /* the stored version of an address */
     int64_t created_at;
     uint64_t seq;
 };
+
+/* What a kind 62 asks for. */
+struct vanish vanish_of_request(const struct new_event *ne);
 
 struct write_known { /* what the database says about the batch */
     const struct event_id *stored;
@@ -66,10 +73,12 @@ struct write_known { /* what the database says about the batch */
 struct write_plan {     /* what has to be done to the database, besides inserting the events marked
                            `insert` */
     uint64_t *replaced; /* seqs of stored versions that are outdated */
+    uint64_t *kept;     /* those of them that go to event_history */
+    const struct new_event **superseded; /* versions replaced within the batch, for event_history */
     struct tombstone *tombstone;
     struct floor *floor; /* one address may occur several times */
     struct vanish *vanish;
-    size_t n_replaced, n_tombstones, n_floors, n_vanish;
+    size_t n_replaced, n_kept, n_superseded, n_tombstones, n_floors, n_vanish;
     size_t n_inserts;
 };
 

@@ -26,8 +26,27 @@ static const struct {
     [REPLACE] = {"w_replace",
                  "WITH gone AS (DELETE FROM events e WHERE e.seq = ANY($1::bigint[])" GONE_COLUMNS
                  ")" DELETE_TAGS_OF_GONE},
-    /* The id of a replaceable version takes the older ones with it. A quote within JSON text is
-       escaped, so that ["p"," begins a tag. */
+    /* $2: which of them are kept for their author. */
+    [REPLACE_KEEPING] =
+        {"w_replace_keeping",
+         "WITH gone AS (DELETE FROM events e WHERE e.seq = ANY($1::bigint[])" GONE_COLUMNS
+         ", e.id, e.pubkey, e.kind, e.size, e.expires_at, e.event),"
+         " kept AS (INSERT INTO event_history (id, pubkey, address, kind, created_at, tie, size, "
+         "replaced_at, event)"
+         " SELECT g.id, g.pubkey, g.address, g.kind, g.created_at, g.tie, g.size, $3::bigint, "
+         "g.event FROM gone g WHERE g.seq = ANY($2::bigint[]) AND g.expires_at IS NULL"
+         " ON CONFLICT (id) DO NOTHING)" DELETE_TAGS_OF_GONE},
+    [KEEP] = {"w_keep",
+              "INSERT INTO event_history (id, pubkey, address, kind, created_at, tie, size, "
+              "replaced_at, event)"
+              " SELECT u.id, u.pubkey, u.address, u.kind, u.created_at, u.tie, u.size, $1::bigint, "
+              "u.event FROM unnest($2::bytea[], $3::bytea[], $4::bytea[], $5::integer[], "
+              "$6::bigint[], $7::bigint[], $8::integer[], $9::text[])"
+              " AS u(id, pubkey, address, kind, created_at, tie, size, event)"
+              " ON CONFLICT (id) DO NOTHING"},
+    /* The id of a replaceable version takes the older ones with it, kept ones too. For versions
+       that the batch replaces ($3) the plan knows whether they were the newest at that time, and
+       has the floor. A quote within JSON text is escaped, so that ["p"," begins a tag. */
     [DELETE_IDS] =
         {"w_delete_ids",
          "WITH gone AS (DELETE FROM events e USING unnest($1::bytea[], $2::bytea[]) AS d(id, "
@@ -36,15 +55,23 @@ static const struct {
          " AND position('[\"p\",\"' || encode(d.deleter, 'hex') || '\"' IN e.event) > "
          "0))" GONE_COLUMNS "),"
          " floors AS (INSERT INTO deleted_addresses (address, up_to, by_author)"
-         " SELECT address, max(created_at), true FROM gone WHERE address IS NOT NULL GROUP BY "
-         "address"
+         " SELECT address, max(created_at), true FROM gone WHERE address IS NOT NULL AND seq <> "
+         "ALL($3::bigint[]) GROUP BY address"
          " ON CONFLICT (address) DO UPDATE SET up_to = excluded.up_to, by_author = true"
-         " WHERE deleted_addresses.up_to <= excluded.up_to)" DELETE_TAGS_OF_GONE},
+         " WHERE deleted_addresses.up_to <= excluded.up_to),"
+         " older AS (DELETE FROM event_history h USING gone g WHERE h.address = g.address"
+         " AND h.created_at <= g.created_at AND g.seq <> ALL($3)),"
+         " version AS (DELETE FROM event_history h USING unnest($1, $2) AS d(id, deleter)"
+         " WHERE h.id = d.id AND h.pubkey = d.deleter)" DELETE_TAGS_OF_GONE},
     [DELETE_ADDRESSES] = {"w_delete_addresses",
                           "WITH gone AS (DELETE FROM events e USING unnest($1::bytea[], "
                           "$2::bigint[]) AS d(address, up_to)"
                           " WHERE e.address IS NOT NULL AND e.address = d.address AND e.created_at "
-                          "<= d.up_to" GONE_COLUMNS ")" DELETE_TAGS_OF_GONE},
+                          "<= d.up_to" GONE_COLUMNS "),"
+                          " versions AS (DELETE FROM event_history h USING unnest($1, $2) AS "
+                          "d(address, up_to)"
+                          " WHERE h.address = d.address AND h.created_at <= "
+                          "d.up_to)" DELETE_TAGS_OF_GONE},
     [ADD_TOMBSTONES] = {"w_add_tombstones",
                         "INSERT INTO deleted_events (id, deleter)"
                         " SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT DO NOTHING"},

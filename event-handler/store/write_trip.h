@@ -17,6 +17,8 @@ enum statement {
     VANISHED,
     HISTORY,
     REPLACE,
+    REPLACE_KEEPING,
+    KEEP,
     DELETE_IDS,
     DELETE_ADDRESSES,
     ADD_TOMBSTONES,

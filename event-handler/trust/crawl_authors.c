@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 
+#include "nostr/kind.h"
 #include "trust/outbox.h"
-
-enum { KIND_RELAY_LIST = 10002 };
 
 static uint32_t *find_slot(const struct crawl_authors *a, const struct pubkey *pubkey)
 {

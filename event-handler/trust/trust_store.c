@@ -108,12 +108,15 @@ enum err trust_store_find_list(struct db *db, const struct pubkey *author, int k
 
 /* ---- writing lists ---- */
 
+/* Not of people who have vanished (NIP-62), wherever the list was found. */
 static const char put_sql[] =
     "WITH progress AS (UPDATE wot_progress SET seq = greatest(seq, $1::bigint) WHERE $1::bigint > "
     "0)"
     " INSERT INTO wot_lists (" LIST_COLUMNS ")"
     " SELECT * FROM unnest($2::bytea[], $3::int4[], $4::int8[], $5::bytea[], $6::bool[],"
-    " $7::bytea[], $8::bytea[], $9::int8[], $10::int4[])"
+    " $7::bytea[], $8::bytea[], $9::int8[], $10::int4[]) AS u (" LIST_COLUMNS ")"
+    " WHERE NOT EXISTS (SELECT FROM vanished v WHERE v.pubkey = u.author AND u.created_at <= "
+    "v.up_to)"
     " ON CONFLICT (author, kind) DO UPDATE SET created_at = excluded.created_at,"
     " id = excluded.id, stored = excluded.stored, keys = excluded.keys, held = excluded.held,"
     " vouch_day = excluded.vouch_day, vouches = excluded.vouches";

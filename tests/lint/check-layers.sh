@@ -27,10 +27,11 @@ event-handler/trust           . base json nostr wire ops store client access/acc
 event-handler/access          . base json nostr wire ops store trust
 event-handler/limits          . base json nostr wire ops limit
 event-handler/policy          . base json nostr wire ops limit limits trust access
+event-handler/retention       . base json nostr wire ops store access
 event-handler/plugin          . base json nostr wire ops
-event-handler/ingest          . base json nostr wire ops otel store publish policy access plugin limits
+event-handler/ingest          . base json nostr wire ops otel store publish policy access plugin limits retention
 event-handler/publish         . base json nostr wire ops store
-event-handler/manage          . base json nostr wire ops store policy access trust ingest query publish
+event-handler/manage          . base json nostr wire ops store policy access trust ingest query publish retention
 event-handler/api             . base json nostr wire ops otel store query ingest publish manage access
 '
 status=0

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "nostr/canonical.h"
 #include "nostr/kind.h"
@@ -117,15 +118,18 @@ static bool is_wrap_for(const struct ring_entry *e, struct slice hex)
     return e->kind == KIND_GIFT_WRAP && canonical_has_tag(entry_json(e), 'p', hex);
 }
 
-/* NIP-62: everything by the author up to the request, and all gift wraps addressed to them. */
+/* NIP-62: everything by the author up to the request, and the gift wraps addressed to them. */
 static void apply_vanish(struct ring *r, const struct event *ev, struct slice hex)
 {
+    int64_t wraps_up_to = vanish_is_fresh(ev, clock_unix()) ? INT64_MAX : ev->created_at;
+
     for (uint64_t p = r->first; p < r->next; p++) {
         struct ring_entry *e = at(r, p);
 
         if (!e->body || e->kind == KIND_VANISH)
             continue;
-        if ((e->created_at <= ev->created_at && is_by(e, ev, hex)) || is_wrap_for(e, hex))
+        if ((e->created_at <= ev->created_at && is_by(e, ev, hex)) ||
+            (e->created_at <= wraps_up_to && is_wrap_for(e, hex)))
             remove_body(r, e);
     }
 }

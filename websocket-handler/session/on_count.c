@@ -1,6 +1,7 @@
 /* COUNT (NIP-45): its id names the answer only; it opens, replaces and closes no subscription. */
 #include <stdlib.h>
 
+#include "nostr/history.h"
 #include "session/reply.h"
 #include "session/session_internal.h"
 #include "upstream/upstream.h"
@@ -89,6 +90,10 @@ void on_count(struct session *s, const struct client_message *msg)
     }
     if (!session_take_filters(s, msg, &filters, &n) || !session_within_queries(s, filters, n))
         return;
+    if (history_asked(filters, n)) {
+        (void)!reply_closed(s, id_json, VERDICT_UNSUPPORTED, "history cannot be counted");
+        return;
+    }
     const struct query_request req = {.filters = filters,
                                       .n_filters = n,
                                       .readers = s->auth.key,

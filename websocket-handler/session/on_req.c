@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "config.h"
+#include "nostr/history.h"
 #include "session/reply.h"
 #include "session/session_internal.h"
 #include "json/jwrite.h"
@@ -74,10 +75,27 @@ bool session_take_filters(struct session *s, const struct client_message *msg,
     return verdict == VERDICT_ACCEPTED || refuse(s, verdict, error);
 }
 
+/* Is it the past of a list that is asked for (nostr/history.h), and may it be? False: answered with
+ * CLOSED. */
+static bool check_history(struct session *s, const struct filter *filters, size_t n, bool *history)
+{
+    const char *sentence;
+    enum verdict v;
+
+    *history = history_asked(filters, n);
+    if (!*history)
+        return true;
+    v = history_judge(filters, n, s->auth.key, s->auth.n, &sentence);
+    if (v == VERDICT_AUTH_REQUIRED && s->shared->env.cfg->shared.auth_mode == AUTH_OFF)
+        return refuse(s, VERDICT_RESTRICTED, "the history of lists is served to nobody here");
+    return v == VERDICT_ACCEPTED || refuse(s, v, sentence);
+}
+
 void on_req(struct session *s, const struct client_message *msg)
 {
     struct subscription *old;
     struct filter *filters;
+    bool history;
     char sentence[96];
     size_t n;
 
@@ -92,6 +110,7 @@ void on_req(struct session *s, const struct client_message *msg)
         (void)!refuse(s, VERDICT_RATE_LIMITED, sentence);
         return;
     }
-    if (session_take_filters(s, msg, &filters, &n) && session_within_queries(s, filters, n))
-        subs_open(s, buf_slice(&s->shared->id_json), filters, n);
+    if (session_take_filters(s, msg, &filters, &n) && check_history(s, filters, n, &history) &&
+        session_within_queries(s, filters, n))
+        subs_open(s, buf_slice(&s->shared->id_json), filters, n, !history);
 }

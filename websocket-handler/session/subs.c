@@ -306,8 +306,10 @@ static void skip_query(struct subscription *sub, enum stored wanted)
         advance(sub, 0);
 }
 
-void subs_open(struct session *s, struct slice id_json, const struct filter *filters, size_t n)
+void subs_open(struct session *s, struct slice id_json, const struct filter *filters, size_t n,
+               bool live)
 {
+    static const struct filter nothing = {.has = FILTER_NOTHING};
     struct query_request req = {.n_filters = n};
     enum stored wanted = most_wanted(filters, n);
     struct subscription *sub;
@@ -320,7 +322,7 @@ void subs_open(struct session *s, struct slice id_json, const struct filter *fil
     }
     if (!count_in(s, id_json))
         return;
-    sub = sub_enter(s, id_json, filters, n);
+    sub = live ? sub_enter(s, id_json, filters, n) : sub_enter(s, id_json, &nothing, 1);
     if (!sub) {
         limits_leave(s->shared->env.limits, LIMIT_IP_SUBSCRIPTIONS, conn_address(s->conn));
         (void)!reply_closed(s, id_json, VERDICT_ERROR, "out of memory, please try again");

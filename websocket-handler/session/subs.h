@@ -44,8 +44,10 @@ struct subs {
 /* id_json: the subscription id as JSON, quotes included, escaped by jwrite.h. NULL when there is
  * none. */
 struct subscription *subs_find(const struct session *s, struct slice id_json);
-/* Opens a subscription; there is none with this id. Answers CLOSED when it cannot. */
-void subs_open(struct session *s, struct slice id_json, const struct filter *filters, size_t n);
+/* Opens a subscription; there is none with this id. Without live nothing follows the stored events.
+ * Answers CLOSED when it cannot. */
+void subs_open(struct session *s, struct slice id_json, const struct filter *filters, size_t n,
+               bool live);
 /* Ends one in silence: CLOSE, or a REQ that takes its place. */
 void subs_close(struct subscription *sub);
 void subs_close_all(struct session *s);

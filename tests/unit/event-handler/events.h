@@ -6,7 +6,7 @@
  *
  *   "11 a 30023 100 d=x e=22 p=b a=0:a:"       id, author, kind, created_at, tags
  *
- * e and q tags take an id's byte, p tags an author's letter, a tags kind:letter:d; other values are
+ * Versions of kinds 0 and 3 are kept when they are replaced. e and q tags take an id's byte, p tags an author's letter, a tags kind:letter:d; other values are
  * taken as they are.
  */
 #include <stdio.h>
@@ -92,6 +92,8 @@ static inline struct new_event *made_event(struct made_events *m, const char *li
     buf_init(&json, 64 * KIB);
     event_write(ev, &json);
     new_event_init(ne, ev, made_copy(m, json.ptr, json.len));
+    ne->keeps_versions = ev->kind == 0 || ev->kind == 3; /* everybody is a member here */
+    ne->takes_all_wraps = ev->kind == 62;                /* and asks to vanish just now */
     buf_deinit(&json);
     return ne;
 }

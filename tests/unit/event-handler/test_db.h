@@ -99,7 +99,7 @@ static inline int test_db_empty(void **state)
     (void)state;
     if (test_db_wanted())
         test_db_run("TRUNCATE events, event_tags, deleted_events, deleted_addresses, vanished, "
-                    "event_search;"
+                    "event_search, event_history, withheld_events, reports, wot_lists;"
                     " UPDATE feed_head SET seq = 0; UPDATE search_progress SET seq = 0");
     return 0;
 }

@@ -52,6 +52,9 @@ static void make_config(void)
         .write_batch_events = 500,
         .write_timeout_ms = 10000,
         .sweep_seconds = 60,
+        .history_kinds = no_text,
+        .retention_rules = no_text,
+        .retention_keep_pubkeys = no_text,
     };
 }
 

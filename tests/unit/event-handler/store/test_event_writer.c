@@ -1,5 +1,7 @@
 /* The writer's transaction against a real PostgreSQL. What it decides is tested in
  * test_write_plan.c; here: that the database ends up as decided, whatever the batches. */
+#include <pthread.h>
+
 #include "event-handler/test_db.h"
 
 #include "base/clock.h"
@@ -98,7 +100,9 @@ static int64_t fingerprint(void)
         "SELECT encode(id, 'hex') || event || tag_keys::text AS x FROM events"
         " UNION ALL SELECT encode(id, 'hex') || encode(deleter, 'hex') FROM deleted_events"
         " UNION ALL SELECT encode(address, 'hex') || up_to || by_author FROM deleted_addresses"
-        " UNION ALL SELECT encode(pubkey, 'hex') || up_to FROM vanished) y");
+        " UNION ALL SELECT encode(pubkey, 'hex') || up_to FROM vanished"
+        " UNION ALL SELECT encode(id, 'hex') || encode(address, 'hex') || event || size || kind"
+        " || created_at || tie FROM event_history) y");
 }
 
 static void test_row(void **state)
@@ -281,6 +285,7 @@ static void test_vanish(void **state)
     static struct new_event *batch[MOST];
     struct siphash_key secret;
     struct new_event *request;
+    struct vanish asked;
 
     TEST_NEEDS_DB();
     for (unsigned i = 0; i < MOST; i++) {
@@ -296,9 +301,8 @@ static void test_vanish(void **state)
     assert_int_equal(test_db_number("SELECT count(*) FROM events"), MOST + 2);
 
     assert_int_equal(index_tag_secret_load(&test_db.db, &secret), OK);
-    assert_int_equal(erase_history(&test_db.db, &(struct vanish){request->ev->pubkey, 200}, &secret,
-                                   always, NULL),
-                     OK);
+    asked = vanish_of_request(request);
+    assert_int_equal(erase_history(&test_db.db, &asked, &secret, always, NULL), OK);
     assert_int_equal(test_db_number("SELECT count(*) FROM events"), 2);
     request->deferred = false;
     event_writer_store(&writer, &request, 1);
@@ -348,6 +352,150 @@ static void test_vanish_again(void **state)
     assert_int_equal(test_db_number("SELECT count(*) FROM events"), MOST + 1);
 }
 
+/* Which versions of kind 0 by a are kept: the first bytes of their ids, newest first. */
+static void expect_history(const char *ids)
+{
+    PGresult *r;
+
+    assert_int_equal(db_run_rows(&test_db.db,
+                                 "SELECT coalesce(string_agg(left(encode(id, 'hex'), 2), ' ' ORDER "
+                                 "BY created_at DESC, tie DESC), '') FROM event_history",
+                                 &r),
+                     OK);
+    assert_string_equal(PQgetvalue(r, 0, 0), ids);
+    PQclear(r);
+}
+
+static void test_history(void **state)
+{
+    struct new_event *batch[4];
+
+    TEST_NEEDS_DB();
+    expect("11 a 0 100", VERDICT_ACCEPTED);
+    expect("12 a 0 110", VERDICT_ACCEPTED);
+    expect("41 a 10000 110", VERDICT_ACCEPTED); /* of a kind that is not kept */
+    expect("42 a 10000 120", VERDICT_ACCEPTED);
+    expect_history("11");
+    assert_int_equal(test_db_number("SELECT count(*) FROM event_history WHERE size = "
+                                    "octet_length(event) AND replaced_at > 1700000000 AND "
+                                    "event::json->>'id' = encode(id, 'hex')"),
+                     1);
+    batch[0] = made_event(&made, "13 a 0 120");
+    batch[1] = made_event(&made, "14 a 0 130");
+    batch[2] = made_event(&made, "15 a 0 140 expiration=9999999999");
+    batch[3] = made_event(&made, "16 a 0 150");
+    event_writer_store(&writer, batch, 4);
+    expect_history("14 13 12 11"); /* of one batch too, but nothing that expires */
+    expect("21 b 5 200 e=13", VERDICT_ACCEPTED);
+    expect_history("14 13 12 11"); /* not by a stranger */
+    expect("22 a 5 200 e=13", VERDICT_ACCEPTED);
+    expect_history("14 12 11"); /* one version by its id */
+    expect("23 a 5 115 a=0:a:", VERDICT_ACCEPTED);
+    expect_history("14"); /* by address, up to the request */
+    expect("24 a 5 200 e=16", VERDICT_ACCEPTED);
+    expect_history(""); /* the newest takes the older ones with it */
+    assert_consistent();
+}
+
+/* NIP-62: nothing of the author's is left in any table. */
+static void test_vanish_everywhere(void **state)
+{
+    TEST_NEEDS_DB();
+    expect("11 a 0 100", VERDICT_ACCEPTED);
+    expect("12 a 0 110", VERDICT_ACCEPTED);
+    expect("13 b 0 100", VERDICT_ACCEPTED);
+    expect("14 b 0 110", VERDICT_ACCEPTED);
+    test_db_run("INSERT INTO withheld_events (id, pubkey, created_at, kind, tag_keys, event, "
+                "withheld_at) SELECT decode(md5(seq::text), 'hex'), pubkey, created_at, kind, "
+                "tag_keys, event, 0 FROM events");
+    test_db_run(
+        "INSERT INTO reports (target_kind, target, reporter, tier, type, reason, event_id, "
+        "reported_at) SELECT 'pubkey', '\\x00', pubkey, 'known', '', '', id, 0 FROM events");
+    test_db_run("INSERT INTO wot_lists (author, kind, created_at, id, stored, keys) SELECT pubkey, "
+                "3, 100, id, false, '' FROM events");
+    expect("66 a 62 200 relay=ALL_RELAYS", VERDICT_ACCEPTED);
+    expect_history("13");
+    assert_int_equal(test_db_number("SELECT count(*) FROM wot_lists"), 1);
+    assert_int_equal(test_db_number("SELECT count(*) FROM withheld_events"), 1);
+    assert_int_equal(test_db_number("SELECT count(*) FROM reports"), 1);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events WHERE kind <> 62"), 1);
+    assert_consistent();
+}
+
+/* A request of long ago, which anybody may have kept, takes what is as old as it. */
+static void test_old_vanish(void **state)
+{
+    struct new_event *request;
+
+    TEST_NEEDS_DB();
+    expect("11 x 1059 190 p=a", VERDICT_ACCEPTED);
+    expect("12 x 1059 300 p=a", VERDICT_ACCEPTED);
+    request = made_event(&made, "66 a 62 200 relay=ALL_RELAYS");
+    request->takes_all_wraps = false;
+    event_writer_store(&writer, &request, 1);
+    assert_int_equal(request->verdict, VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events WHERE kind = 1059"), 1);
+    expect("67 a 62 210 relay=ALL_RELAYS", VERDICT_ACCEPTED);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events WHERE kind = 1059"), 0);
+    assert_consistent();
+}
+
+static void *store_request(void *arg)
+{
+    struct new_event *request = arg;
+
+    event_writer_store(&writer, &request, 1);
+    return NULL;
+}
+
+/* Between counting a history and erasing it another event handler may store more. */
+static void test_history_grows_meanwhile(void **state)
+{
+    static struct new_event *batch[WRITE_ERASE_MOST - 1];
+    struct new_event *request;
+    pthread_t thread;
+
+    TEST_NEEDS_DB();
+    for (unsigned i = 0; i < ARRAY_LEN(batch); i++) {
+        batch[i] = made_event(&made, "00 a 1 100");
+        memcpy(((struct event *)batch[i]->ev)->id.b, &i, sizeof i);
+    }
+    event_writer_store(&writer, batch, ARRAY_LEN(batch));
+    request = made_event(&made, "66 a 62 200 relay=ALL_RELAYS");
+    committed = (struct log){0}; /* the next seq will not be the writer's own */
+    test_db_run("BEGIN");
+    test_db_run("SELECT seq FROM feed_head FOR UPDATE");
+    assert_int_equal(pthread_create(&thread, NULL, store_request, request), 0);
+    test_db_run("INSERT INTO events (seq, created_at, tie, author, kind, size, id, pubkey, "
+                "tag_keys, event) SELECT seq + 10000, created_at, tie, author, kind, size, "
+                "decode(md5(seq::text), 'hex'), pubkey, tag_keys, event FROM events");
+    test_db_run("UPDATE feed_head SET seq = 20000");
+    test_db_run("SELECT pg_sleep(0.3)");
+    test_db_run("COMMIT");
+    pthread_join(thread, NULL);
+    assert_int_equal(request->verdict, VERDICT_ACCEPTED);
+    assert_false(request->deferred);
+    assert_int_equal(test_db_number("SELECT count(*) FROM events"), 1);
+}
+
+static void test_disk_full(void **state)
+{
+    struct new_event *ne;
+
+    TEST_NEEDS_DB();
+    test_db_run("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
+                "EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = "
+                "'53100'; END $$; CREATE TRIGGER no_room BEFORE INSERT ON events EXECUTE FUNCTION "
+                "no_room()");
+    ne = store("11 a 1 100");
+    assert_int_equal(ne->verdict, VERDICT_ERROR);
+    assert_non_null(strstr(ne->message, "disk is full"));
+    assert_true(writer.down && writer.disk_full);
+    test_db_run("DROP FUNCTION no_room CASCADE");
+    expect("11 a 1 100", VERDICT_ACCEPTED);
+    assert_false(writer.down || writer.disk_full);
+}
+
 static void test_search(void **state)
 {
     struct search_index index;
@@ -372,23 +520,6 @@ static void test_search(void **state)
     search_index_deinit(&index);
 }
 
-static void test_migrations(void **state)
-{
-    struct db other;
-
-    TEST_NEEDS_DB();
-    db_init(&other, &test_db.target, NULL);
-    assert_int_equal(migrate(&other), OK);
-    test_db_run("SELECT pg_advisory_lock(128018180695405)");
-    assert_int_equal(migrate(&other), ERR_BUSY);
-    test_db_run("SELECT pg_advisory_unlock(128018180695405)");
-    test_db_run("INSERT INTO schema_migrations (number, name) VALUES (9999, 'future')");
-    assert_int_equal(migrate(&other), ERR_CONFIG);
-    test_db_run("DELETE FROM schema_migrations WHERE number = 9999");
-    assert_int_equal(migrate(&other), OK);
-    db_deinit(&other);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,7 +535,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_erased_and_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_vanish_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_search, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_migrations, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vanish_everywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_old_vanish, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_history_grows_meanwhile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_disk_full, set_up, tear_down),
     };
 
     log_open("test", "error", LOG_LOGFMT);

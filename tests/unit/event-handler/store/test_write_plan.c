@@ -239,7 +239,7 @@ static void model_apply(struct model *m, const struct new_event *ne)
     }
     if (ev->kind != KIND_VANISH)
         return;
-    m->vanish[m->n_vanish++] = (struct vanish){ev->pubkey, ev->created_at};
+    m->vanish[m->n_vanish++] = vanish_of_request(ne);
     for (size_t i = m->n_stored; i-- > 0;) {
         const struct event *old = m->stored[i]->ev;
 

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "live/ring.h"
 #include "websocket-handler/random_nostr.h"
 
@@ -110,7 +111,7 @@ static void deletions(void **state)
 {
     /* Entries: 1 and 2 notes of authors 1 and 2; 3 an article d=x of author 1 at 100, 4 the same at
      * 200; 5 a profile of author 1 at 100; 6 a wrap by 9 for 1; 7 a deletion by author 1; 8 a wrap
-     * by 9 for 2. */
+     * by 9 for 2; 9 a wrap by 9 for 1 at 160. */
     static const struct {
         const char *name;
         uint64_t author;
@@ -118,34 +119,34 @@ static void deletions(void **state)
         int kind;
         const char *tags, *left;
     } rows[] = {
-        {"own note", 1, 150, 5, "[[\"e\",\"" K1 "\"]]", "2 3 4 5 6 7 8"},
-        {"foreign note", 2, 150, 5, "[[\"e\",\"" K1 "\"]]", "1 2 3 4 5 6 7 8"},
+        {"own note", 1, 150, 5, "[[\"e\",\"" K1 "\"]]", "2 3 4 5 6 7 8 9"},
+        {"foreign note", 2, 150, 5, "[[\"e\",\"" K1 "\"]]", "1 2 3 4 5 6 7 8 9"},
         {"own and foreign", 1, 150, 5, "[[\"e\",\"" K2 "\"],[\"p\",\"" K1 "\"],[\"e\",\"" K1 "\"]]",
-         "2 3 4 5 6 7 8"},
-        {"address up to its time", 1, 150, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 4 5 6 7 8"},
-        {"address at its time", 1, 200, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 5 6 7 8"},
-        {"foreign address", 2, 200, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 3 4 5 6 7 8"},
-        {"other d", 1, 200, 5, "[[\"a\",\"30023:" K1 ":y\"]]", "1 2 3 4 5 6 7 8"},
-        {"other kind", 1, 200, 5, "[[\"a\",\"30024:" K1 ":x\"]]", "1 2 3 4 5 6 7 8"},
-        {"replaceable", 1, 200, 5, "[[\"a\",\"0:" K1 ":\"]]", "1 2 3 4 6 7 8"},
-        {"replaceable without colon", 1, 200, 5, "[[\"a\",\"0:" K1 "\"]]", "1 2 3 4 6 7 8"},
-        {"regular kind by address", 1, 200, 5, "[[\"a\",\"1:" K1 ":\"]]", "1 2 3 4 5 6 7 8"},
+         "2 3 4 5 6 7 8 9"},
+        {"address up to its time", 1, 150, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 4 5 6 7 8 9"},
+        {"address at its time", 1, 200, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 5 6 7 8 9"},
+        {"foreign address", 2, 200, 5, "[[\"a\",\"30023:" K1 ":x\"]]", "1 2 3 4 5 6 7 8 9"},
+        {"other d", 1, 200, 5, "[[\"a\",\"30023:" K1 ":y\"]]", "1 2 3 4 5 6 7 8 9"},
+        {"other kind", 1, 200, 5, "[[\"a\",\"30024:" K1 ":x\"]]", "1 2 3 4 5 6 7 8 9"},
+        {"replaceable", 1, 200, 5, "[[\"a\",\"0:" K1 ":\"]]", "1 2 3 4 6 7 8 9"},
+        {"replaceable without colon", 1, 200, 5, "[[\"a\",\"0:" K1 "\"]]", "1 2 3 4 6 7 8 9"},
+        {"regular kind by address", 1, 200, 5, "[[\"a\",\"1:" K1 ":\"]]", "1 2 3 4 5 6 7 8 9"},
         {"a deletion", 1, 200, 5,
          "[[\"e\",\"0700000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]",
-         "1 2 3 4 5 6 7 8"},
+         "1 2 3 4 5 6 7 8 9"},
         {"wrap by its recipient", 1, 200, 5,
          "[[\"e\",\"0600000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]",
-         "1 2 3 4 5 7 8"},
+         "1 2 3 4 5 7 8 9"},
         {"wrap by another", 2, 200, 5,
          "[[\"e\",\"0600000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\"]]",
-         "1 2 3 4 5 6 7 8"},
+         "1 2 3 4 5 6 7 8 9"},
         {"malformed", 1, 200, 5,
          "[[\"e\"],[\"e\",\"x\"],[\"a\",\"\"],[\"a\",\"30023:\"],[\"a\",\"99999999999:" K1
          ":x\"],[\"a\",\":" K1 ":x\"]]",
-         "1 2 3 4 5 6 7 8"},
+         "1 2 3 4 5 6 7 8 9"},
         {"vanish", 1, 150, 62, "[[\"relay\",\"ALL_RELAYS\"]]", "2 4 8"},
-        {"vanish of another", 3, 150, 62, "[[\"relay\",\"ALL_RELAYS\"]]", "1 2 3 4 5 6 7 8"},
-        {"no deletion", 1, 150, 1, "[[\"e\",\"" K1 "\"]]", "1 2 3 4 5 6 7 8"},
+        {"vanish of another", 3, 150, 62, "[[\"relay\",\"ALL_RELAYS\"]]", "1 2 3 4 5 6 7 8 9"},
+        {"no deletion", 1, 150, 1, "[[\"e\",\"" K1 "\"]]", "1 2 3 4 5 6 7 8 9"},
     };
 
     (void)state;
@@ -162,11 +163,32 @@ static void deletions(void **state)
         push(&r, 6, 9, 100, 1059, "[[\"p\",\"" K1 "\"]]");
         push(&r, 7, 1, 100, 5, "[]");
         push(&r, 8, 9, 100, 1059, "[[\"p\",\"" K2 "\"]]");
+        push(&r, 9, 9, 160, 1059, "[[\"p\",\"" K1 "\"]]");
+        clock_freeze_unix(200);
         apply(&r, rows[i].author, rows[i].at, rows[i].kind, rows[i].tags);
         expect(&r, rows[i].name, rows[i].left);
         ring_deinit(&r);
         arena_deinit(&arena);
     }
+    clock_freeze_unix(0);
+}
+
+/* What anybody may have kept for long takes no gift wraps that came since. */
+static void old_request_to_vanish(void **state)
+{
+    struct ring r;
+
+    (void)state;
+    arena_init(&arena, 64 * MIB);
+    ring_init(&r, 100, SIZE_MAX);
+    push(&r, 1, 9, 150, 1059, "[[\"p\",\"" K1 "\"]]");
+    push(&r, 2, 9, 151, 1059, "[[\"p\",\"" K1 "\"]]");
+    clock_freeze_unix(150 + VANISH_FRESH_SECONDS);
+    apply(&r, 1, 150, 62, "[[\"relay\",\"ALL_RELAYS\"]]");
+    expect(&r, "old", "2");
+    clock_freeze_unix(0);
+    ring_deinit(&r);
+    arena_deinit(&arena);
 }
 
 int main(void)
@@ -175,6 +197,7 @@ int main(void)
         cmocka_unit_test(keeps_order_and_bounds),
         cmocka_unit_test(bounded_in_bytes),
         cmocka_unit_test(deletions),
+        cmocka_unit_test(old_request_to_vanish),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
