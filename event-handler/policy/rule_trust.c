@@ -92,6 +92,8 @@ static bool guest_may(const struct event *ev, const struct policy_env *env)
 
 enum verdict rule_trust(const struct event *ev, const struct policy_env *env, const char **message)
 {
+    if (ev->kind == KIND_VANISH)
+        return VERDICT_ACCEPTED; /* NIP-62: whoever asks, whatever this relay thinks of them */
     if (access_lacks_admin(env->view)) {
         *message = "this relay is not set up yet: its operator must set ADMIN_PUBKEY, or "
                    "WOT_ENABLED=False";
