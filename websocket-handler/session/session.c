@@ -99,9 +99,9 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
         free(s);
         return NULL;
     }
+    join_share(s);
     if (shared->env.cfg->shared.auth_mode != AUTH_OFF)
-        join_share(s);
-    (void)!reply_challenge(s);
+        (void)!reply_challenge(s);
     return s;
 }
 
