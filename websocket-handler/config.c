@@ -113,9 +113,13 @@ static const struct setting table[] = {
            "Connections",
            "With more than this queued for all clients of a worker together, every client above "
            "WS_SEND_SOFT_BYTES is cut when more comes for it."),
+    NUMBER("WS_UNREADY_SECONDS", unready_seconds, "1", 0, 2, "Connections",
+           "On SIGTERM /readyz says no for this long while everything else goes on, so that a "
+           "balancer sends new clients elsewhere before the port is closed. Should be above the "
+           "time between its checks."),
     NUMBER("WS_SHUTDOWN_SECONDS", shutdown_spread_seconds, "3", 0, 5, "Connections",
-           "On SIGTERM the clients are closed (1012) evenly over this time, so that they do not "
-           "all come back at once."),
+           "Then the clients are closed (1012) evenly over this time, so that they do not all "
+           "come back at once."),
 
     TEXT("EVENT_HANDLER_SVC", NULL, event_handler_hosts, "event-handler", "Event handler",
          "Host of the event handler. Several, comma-separated, share the work, as do all the "

@@ -48,6 +48,7 @@ struct config {
     int64_t send_soft_bytes;
     int64_t send_hard_bytes;
     int64_t send_total_bytes;
+    int64_t unready_seconds;
     int64_t shutdown_spread_seconds;
 
     /* The event handler behind us. */

@@ -83,16 +83,26 @@ static void on_control_changed(struct control_watch *watch, const struct control
 
 static void enter(struct gateway *g, enum gateway_phase phase)
 {
-    static const char *const names[] = {"serving", "settling", "closing", "leaving"};
+    static const char *const names[] = {"serving", "unready", "settling", "closing", "leaving"};
 
     assert(phase == g->phase + 1);
     g->phase = phase;
     log_info("gateway", "phase", "name=%s clients=%zu", names[phase], conns_clients());
 }
 
+static void stop_taking(struct gateway *g, uint64_t now)
+{
+    if (now - g->drain_began_ms < (uint64_t)g->cfg->unready_seconds * 1000)
+        return;
+    enter(g, GATEWAY_SETTLING);
+    g->settling_began_ms = now;
+    listener_close(&g->public);
+    conns_drain();
+}
+
 static void settle(struct gateway *g, uint64_t now)
 {
-    if (!upstream_idle(g->upstream) && now - g->drain_began_ms < SETTLE_MS)
+    if (!upstream_idle(g->upstream) && now - g->settling_began_ms < SETTLE_MS)
         return;
     enter(g, GATEWAY_CLOSING);
     g->closing_began_ms = now;
@@ -120,6 +130,8 @@ static void on_drain_clock(uv_timer_t *timer)
     struct gateway *g = timer->data;
     uint64_t now = uv_now(&g->loop);
 
+    if (g->phase == GATEWAY_UNREADY)
+        stop_taking(g, now);
     if (g->phase == GATEWAY_SETTLING)
         settle(g, now);
     if (g->phase == GATEWAY_CLOSING)
@@ -135,10 +147,8 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (g->phase != GATEWAY_SERVING)
         return;
     log_info("gateway", "draining", "signal=%d", signum);
-    enter(g, GATEWAY_SETTLING);
+    enter(g, GATEWAY_UNREADY);
     g->drain_began_ms = uv_now(&g->loop);
-    listener_close(&g->public);
-    conns_drain();
     uv_timer_start(&g->drain_clock, on_drain_clock, 0, DRAIN_TICK_MS);
 }
 

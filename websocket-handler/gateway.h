@@ -6,14 +6,17 @@
  *
  *   SERVING
  *      | SIGTERM or SIGINT
+ *   UNREADY     for WS_UNREADY_SECONDS
+ *      |
  *   SETTLING    until no EVENT waits for its OK
  *      |
  *   CLOSING     until all clients have been told, spread over WS_SHUTDOWN_SECONDS
  *      |
  *   LEAVING     until all are gone; then run returns
  *
- * From SETTLING on /readyz says no, nobody is accepted and nothing is read from clients. The way
- * from the signal to the end takes less than 10 seconds, whatever the clients do.
+ * From UNREADY on /readyz says no, so that a balancer stops sending clients here while those whom
+ * it still sends are served. From SETTLING on nobody is accepted and nothing is read from clients.
+ * The way from the signal to the end takes less than 10 seconds, whatever the clients do.
  */
 #include <uv.h>
 
@@ -26,7 +29,13 @@ struct config;
 struct limits;
 struct upstream;
 
-enum gateway_phase { GATEWAY_SERVING, GATEWAY_SETTLING, GATEWAY_CLOSING, GATEWAY_LEAVING };
+enum gateway_phase {
+    GATEWAY_SERVING,
+    GATEWAY_UNREADY,
+    GATEWAY_SETTLING,
+    GATEWAY_CLOSING,
+    GATEWAY_LEAVING,
+};
 
 struct gateway {
     uv_loop_t loop;
@@ -43,6 +52,7 @@ struct gateway {
     uv_timer_t drain_clock;
     enum gateway_phase phase;
     uint64_t drain_began_ms;
+    uint64_t settling_began_ms;
     uint64_t closing_began_ms;
     size_t to_close, closed; /* clients, in CLOSING */
 };

@@ -84,7 +84,7 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
     execFileSync(services, ['start', dir], { stdio: ['ignore', 'ignore', 'inherit'] });
     const { TANDEM_PG_BIN: pgBin, ...own } = readEnv(dir);
     for (const name of Object.keys(own)) if (name.startsWith('TANDEM_')) delete own[name];
-    stack.env = { ...own, LOG_LEVEL: 'info', WS_SHUTDOWN_SECONDS: '1', WOT_ENABLED: 'False', RATE_LIMITS: 'False', ...env };
+    stack.env = { ...own, LOG_LEVEL: 'info', WS_UNREADY_SECONDS: '0', WS_SHUTDOWN_SECONDS: '1', WOT_ENABLED: 'False', RATE_LIMITS: 'False', ...env };
     const handlerService = async (extra = {}) => {
         const port = await freePort();
         return new Service('event-handler', { ...stack.env, EVENT_HANDLER_HOST: '127.0.0.1', EVENT_HANDLER_PORT: String(port), ...extra }, port);
@@ -97,7 +97,6 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
         return Object.assign(front, { metricsPort: metrics, url: `ws://127.0.0.1:${port}/` });
     };
     for (let i = 0; i < frontEnds; i++) stack.fronts.push(await frontService());
-
 
     stack.postgres = dependency(dir, 'postgres');
     stack.redis = dependency(dir, 'redis');
