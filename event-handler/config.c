@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/policy_lists.h"
+
 #include "access/relay_key.h"
 #include "ops/key_set.h"
 #include "retention/rules.h"
@@ -367,6 +369,89 @@ static const struct setting settings[] = {
      .group = "Retention",
      .help = "How long after one walk through the events the next begins, in seconds."},
 
+    {.name = "POLICY_ALLOW_KINDS",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_allow_kinds),
+     .def = "",
+     .check = kind_set_check,
+     .group = "Policy",
+     .help = "The only kinds that are taken, as numbers and ranges; empty for all."},
+    {.name = "POLICY_DENY_KINDS",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_deny_kinds),
+     .def = "",
+     .check = kind_set_check,
+     .group = "Policy",
+     .help = "Kinds that are not taken."},
+    {.name = "POLICY_ALLOW_PUBKEYS",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_allow_pubkeys),
+     .def = "",
+     .check = key_set_check,
+     .group = "Policy",
+     .help = "The only authors besides the admins, comma-separated, hex or npub; empty for all. "
+             "Gift wraps are taken for them."},
+    {.name = "POLICY_DENY_PUBKEYS",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_deny_pubkeys),
+     .def = "",
+     .check = key_set_check,
+     .group = "Policy",
+     .help = "Authors of whom nothing is taken."},
+    {.name = "POLICY_POW",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_pow),
+     .def = "",
+     .group = "Policy",
+     .help = "Proof of work (NIP-13) that a kind needs, but for trusted authors: <kind>:<bits>, "
+             "ranges and * as in 1:16,30000-39999:8,*:4. The first that fits counts."},
+    {.name = "POLICY_GUEST_MAX_CONTENT",
+     .type = SETTING_INT,
+     .offset = FIELD(policy_guest_max_content),
+     .def = "32768",
+     .min = 0,
+     .max = 4194304,
+     .group = "Policy",
+     .help = "Longest content that a guest may write, in bytes; 0 for no such limit."},
+    {.name = "POLICY_GUEST_MAX_TAGS",
+     .type = SETTING_INT,
+     .offset = FIELD(policy_guest_max_tags),
+     .def = "200",
+     .min = 0,
+     .max = 50000,
+     .group = "Policy",
+     .help = "Most tags in an event of a guest, follow lists excepted; 0 for no such limit."},
+    {.name = "POLICY_FLOOD_COPIES",
+     .type = SETTING_INT,
+     .offset = FIELD(policy_flood_copies),
+     .def = "5",
+     .min = 0,
+     .max = 1000000,
+     .group = "Policy",
+     .help = "How often guests together may send one and the same text within "
+             "POLICY_FLOOD_SECONDS; 0 for any number."},
+    {.name = "POLICY_FLOOD_SECONDS",
+     .type = SETTING_INT,
+     .offset = FIELD(policy_flood_seconds),
+     .def = "3600",
+     .min = 1,
+     .max = 604800,
+     .group = "Policy",
+     .help = "See POLICY_FLOOD_COPIES."},
+    {.name = "POLICY_BLOCKED_WORDS",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_blocked_words),
+     .def = "",
+     .group = "Policy",
+     .help = "Words and phrases, comma-separated, that content may not hold, whatever their case; "
+             "admins excepted."},
+    {.name = "POLICY_BLOCKED_PATTERNS",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_blocked_patterns),
+     .def = "",
+     .group = "Policy",
+     .help = "A file of regular expressions, one per line, that content may not match."},
+
     {.name = "WOT_ENABLED",
      .type = SETTING_BOOL,
      .offset = FIELD(wot_enabled),
@@ -508,9 +593,10 @@ static const struct setting settings[] = {
 /* Beginnings that no other program's variables have: what is left over with them is a typing error.
  */
 static const char *const prefixes[] = {
-    "PGHOST_",       "PGPORT_",      "PGUSER_",    "PGPASSWORD_", "PGDATABASE_", "READ_", "WRITE_",
-    "LIMIT_EVENTS_", "LIMIT_WRAPS_", "INGEST_",    "VERIFY_",     "QUERY_",      "API_",  "SEARCH_",
-    "EXPIRY_",       "HISTORY_",     "RETENTION_", "WOT_",        "NIP43_",      "MOD_",  NULL};
+    "PGHOST_", "PGPORT_",       "PGUSER_",      "PGPASSWORD_", "PGDATABASE_", "READ_",
+    "WRITE_",  "LIMIT_EVENTS_", "LIMIT_WRAPS_", "INGEST_",     "VERIFY_",     "QUERY_",
+    "API_",    "SEARCH_",       "EXPIRY_",      "HISTORY_",    "RETENTION_",  "WOT_",
+    "POLICY_", "NIP43_",        "MOD_",         NULL};
 
 static bool default_to(char **value, const char *other)
 {
@@ -543,7 +629,8 @@ enum err config_load(struct config *cfg)
     err = settings_load(settings, ARRAY_LEN(settings), prefixes, cfg);
     if (err)
         return err;
-    if (!parse_kinds(cfg->wot_guest_kinds, &cfg->wot_guest_kind_set))
+    cfg->policy = policy_lists_new(cfg);
+    if (!cfg->policy || !parse_kinds(cfg->wot_guest_kinds, &cfg->wot_guest_kind_set))
         return ERR_CONFIG;
     if (r->port == 0)
         r->port = w->port;
@@ -555,6 +642,8 @@ enum err config_load(struct config *cfg)
 
 void config_free(struct config *cfg)
 {
+    policy_lists_free(cfg->policy);
+    cfg->policy = NULL;
     settings_free(settings, ARRAY_LEN(settings), cfg);
 }
 

@@ -16,6 +16,8 @@ struct pg_settings {
     char *database;
 };
 
+struct policy_lists;
+
 struct config {
     struct shared_config shared;
 
@@ -62,6 +64,16 @@ struct config {
     bool retention_apply;  /* false: they are only reported on */
     char *retention_keep_pubkeys;
     int64_t retention_interval_seconds;
+
+    /* policy/ */
+    char *policy_allow_kinds, *policy_deny_kinds;
+    char *policy_allow_pubkeys, *policy_deny_pubkeys;
+    char *policy_pow;
+    char *policy_blocked_words;
+    char *policy_blocked_patterns;                           /* a file */
+    int64_t policy_guest_max_content, policy_guest_max_tags; /* 0: no such limit */
+    int64_t policy_flood_copies, policy_flood_seconds;
+    struct policy_lists *policy; /* the lists above, parsed */
 
     /* trust/ */
     bool wot_enabled;

@@ -11,6 +11,8 @@ static const struct policy_rule {
 } rules[] = {
     {"banned", POLICY_BEFORE_SIGNATURE, rule_banned},
     {"kind", POLICY_BEFORE_SIGNATURE, rule_kind},
+    {"kind list", POLICY_BEFORE_SIGNATURE, rule_kind_list},
+    {"pubkey list", POLICY_BEFORE_SIGNATURE, rule_pubkey_list},
     {"membership", POLICY_BEFORE_SIGNATURE, rule_membership},
     {"created_at", POLICY_BEFORE_SIGNATURE, rule_created_at},
     {"expiration", POLICY_BEFORE_SIGNATURE, rule_expiration},
@@ -20,7 +22,11 @@ static const struct policy_rule {
     {"protected", POLICY_BEFORE_SIGNATURE, rule_protected},
     {"repost", POLICY_BEFORE_SIGNATURE, rule_repost},
     {"trust", POLICY_AFTER_SIGNATURE, rule_trust},
+    {"size", POLICY_AFTER_SIGNATURE, rule_size},
+    {"pow by kind", POLICY_AFTER_SIGNATURE, rule_pow_kind},
     {"rate", POLICY_AFTER_SIGNATURE, rule_rate},
+    {"flood", POLICY_AFTER_SIGNATURE, rule_flood},
+    {"words", POLICY_AFTER_SIGNATURE, rule_words},
 };
 
 static bool is_relay(const struct access_view *view, const struct pubkey *pk)

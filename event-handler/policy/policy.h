@@ -39,15 +39,21 @@ policy_rule_fn rule_banned;     /* what moderators have decided (NIP-86) */
 policy_rule_fn rule_membership; /* NIP-43 */
 policy_rule_fn
     rule_kind; /* kinds that are never published: credentials, unsealed messages, zap requests */
-policy_rule_fn rule_created_at; /* the window of created_at */
-policy_rule_fn rule_expiration; /* NIP-40 */
-policy_rule_fn rule_deletion;   /* NIP-09: a request must name something */
-policy_rule_fn rule_vanish;     /* NIP-62: a request must name this relay */
-policy_rule_fn rule_pow;        /* NIP-13 */
-policy_rule_fn rule_protected;  /* NIP-70 */
-policy_rule_fn rule_repost;     /* NIP-18, NIP-70 */
-policy_rule_fn rule_trust;      /* the Web of Trust */
-policy_rule_fn rule_rate;       /* budgets of pubkeys and tiers */
+policy_rule_fn rule_created_at;  /* the window of created_at */
+policy_rule_fn rule_expiration;  /* NIP-40 */
+policy_rule_fn rule_deletion;    /* NIP-09: a request must name something */
+policy_rule_fn rule_vanish;      /* NIP-62: a request must name this relay */
+policy_rule_fn rule_pow;         /* NIP-13 */
+policy_rule_fn rule_protected;   /* NIP-70 */
+policy_rule_fn rule_repost;      /* NIP-18, NIP-70 */
+policy_rule_fn rule_kind_list;   /* POLICY_ALLOW_KINDS, POLICY_DENY_KINDS */
+policy_rule_fn rule_pubkey_list; /* POLICY_ALLOW_PUBKEYS, POLICY_DENY_PUBKEYS */
+policy_rule_fn rule_size;        /* of what guests write */
+policy_rule_fn rule_pow_kind;    /* NIP-13, by kind */
+policy_rule_fn rule_flood;       /* the same text again and again */
+policy_rule_fn rule_words;       /* words and patterns */
+policy_rule_fn rule_trust;       /* the Web of Trust */
+policy_rule_fn rule_rate;        /* budgets of pubkeys and tiers */
 
 /* The first objection of the rules of that phase, or VERDICT_ACCEPTED. *rule is then the name of
  * the rule that objected, for logs, metrics and explanations; it may be NULL. */

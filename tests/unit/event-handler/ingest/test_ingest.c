@@ -13,6 +13,7 @@
 #include "ingest/batch.h"
 #include "metrics.h"
 #include "ops/log.h"
+#include "policy/policy_lists.h"
 #include "wire/live_wire.h"
 
 static struct config config;
@@ -31,7 +32,10 @@ static void make_config(void)
     static char no_text[] = "";
     static char domain[] = "relay.example";
 
+    static struct policy_lists no_lists = {.allow_kinds = {.empty = true}};
+
     config = (struct config){
+        .policy = &no_lists,
         .shared = {.redis_host = setting("REDIS_HOST"),
                    .redis_port = strtol(setting("REDIS_PORT"), NULL, 10),
                    .redis_password = setting("REDIS_PASSWORD"),

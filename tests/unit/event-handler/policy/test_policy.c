@@ -8,6 +8,7 @@
 #include "config.h"
 #include "event-handler/events.h"
 #include "policy/policy.h"
+#include "policy/policy_lists.h"
 
 enum { NOW = 1000000 };
 
@@ -80,13 +81,16 @@ static void quiet_view(struct access_view *view, struct mod_lists *lists, const 
     *view = (struct access_view){.cfg = cfg, .admins = &nobody, .lists = lists};
 }
 
+static struct policy_lists no_lists = {.allow_kinds = {.empty = true}};
+
 static void test_rules(void **state)
 {
     static char domain[] = "relay.example";
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct config cfg = {.shared = {.domain = domain,
+        struct config cfg = {.policy = &no_lists,
+                             .shared = {.domain = domain,
                                         .created_at_future_seconds = 900,
                                         .created_at_past_seconds = rows[i].past,
                                         .min_pow_difficulty = rows[i].pow}};
@@ -148,7 +152,8 @@ static void test_decisions(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(decided); i++) {
         static char none[] = "";
-        struct config cfg = {.shared = {.domain = none, .created_at_future_seconds = 900},
+        struct config cfg = {.policy = &no_lists,
+                             .shared = {.domain = none, .created_at_future_seconds = 900},
                              .nip43_enabled = decided[i].nip43};
         uint8_t author[32], id[32];
         struct access_view view;

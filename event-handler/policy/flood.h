@@ -1,0 +1,13 @@
+#ifndef EVENT_HANDLER_POLICY_FLOOD_H
+#define EVENT_HANDLER_POLICY_FLOOD_H
+/*
+ * How often a text has come lately, whoever wrote it: the same words under ever new keys are a
+ * flood. A fixed table of keyed hashes; a text that falls out of it begins anew. Any thread.
+ */
+#include "base/slice.h"
+
+/* Counts text once more at now_ms (monotonic), and gives how often it has come within the last
+ * window_ms, this time included. */
+unsigned flood_count(struct slice text, uint64_t now_ms, uint64_t window_ms);
+
+#endif
