@@ -1,0 +1,177 @@
+/*
+ * The Web of Trust of a large relay: a hundred thousand people who follow fifty each, five million
+ * follows; and a table of a million keys. With PGHOST_WRITE and its kin set (docs/CONFIG.md) it
+ * also publishes and loads a generation; the database must have the schema.
+ *
+ *   build/bench/bench_trust
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "config.h"
+#include "trust/graph.h"
+#include "trust/trust_store.h"
+
+enum { PEOPLE = 100000, FOLLOWS = 50, MILLION = 1000000, LOOKUPS = 5000000 };
+
+static uint64_t state = 88172645463325252u;
+
+static uint64_t next_random(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static struct pubkey key(uint64_t n)
+{
+    struct pubkey pk;
+
+    for (unsigned i = 0; i < 4; i++) { /* spread, as real keys are */
+        uint64_t x = (n + 1) * 0x9e3779b97f4a7c15u * (i + 1);
+
+        x ^= x >> 29;
+        memcpy(pk.b + 8 * i, &x, sizeof x);
+    }
+    return pk;
+}
+
+/* Few are followed by many: the square of a uniform number. */
+static uint64_t choose(void)
+{
+    double u = (double)(next_random() >> 11) / 0x1p53;
+
+    return (uint64_t)(u * u * PEOPLE);
+}
+
+static double seconds_since(uint64_t start_us)
+{
+    return (double)(clock_mono_us() - start_us) / 1e6;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_trust: %s\n", what);
+    exit(1);
+}
+
+static struct graph *fill_graph(void)
+{
+    static uint8_t list[FOLLOWS][32];
+    struct graph *g = graph_new();
+
+    for (uint64_t i = 0; g && i < PEOPLE; i++) {
+        struct pubkey self = key(i);
+
+        for (unsigned k = 0; k < FOLLOWS; k++) {
+            struct pubkey other = key(choose());
+
+            memcpy(list[k], other.b, sizeof list[k]);
+        }
+        if (!graph_set_list(g, &self, list[0], FOLLOWS))
+            die("out of memory");
+    }
+    return g;
+}
+
+static struct trust_table *compute(const struct graph *g)
+{
+    const struct graph_params params = {.depth = 3, .min_followers = 3, .max_follows = 5000};
+    struct key_set roots = {0}, banned = {0};
+    struct pubkey root = key(0);
+    struct trust_table *t;
+    uint64_t start;
+
+    if (!key_set_add(&roots, root.b))
+        die("out of memory");
+    key_set_seal(&roots);
+    start = clock_mono_us();
+    t = graph_compute(g, &roots, &banned, &params, NULL);
+    if (!t)
+        die("out of memory");
+    printf("compute              %8.3f s, %zu people in the table\n", seconds_since(start), t->n);
+    key_set_deinit(&roots);
+    return t;
+}
+
+static void look_up(const struct trust_table *t, uint64_t people, const char *name)
+{
+    size_t found = 0;
+    uint64_t start = clock_mono_us();
+
+    for (unsigned i = 0; i < LOOKUPS; i++) {
+        struct pubkey pk = key(next_random() % (2 * people)); /* half of them nobody knows */
+
+        found += trust_table_find(t, &pk) != NULL;
+    }
+    printf("%-20s %8.1f ns a look-up, %zu %% found\n", name, seconds_since(start) * 1e9 / LOOKUPS,
+           found * 100 / LOOKUPS);
+}
+
+static void measure_million(void)
+{
+    struct trust_table *t = trust_table_new(MILLION);
+
+    for (uint64_t i = 0; t && i < MILLION; i++) {
+        struct trust_entry e = {.pubkey = key(i), .level = 2, .trusted = true, .followers = 3};
+
+        if (!trust_table_put(t, &e))
+            die("the table is too small");
+    }
+    if (!t)
+        die("out of memory");
+    printf("a million keys       %8.1f MB\n", (double)trust_table_memory(t) / 1e6);
+    look_up(t, MILLION, "in a million");
+    trust_table_free(t);
+}
+
+static void publish(const struct trust_table *t)
+{
+    struct trust_generation gen = {.reason = "bench", .trusted = t->n, .made_at = clock_unix()};
+    struct trust_table *loaded;
+    struct db_target target;
+    struct config cfg;
+    struct db db;
+    uint64_t start;
+
+    if (!getenv("PGHOST_WRITE"))
+        return;
+    if (config_load(&cfg) != OK)
+        die("bad settings");
+    target = config_write_target(&cfg, "bench");
+    db_init(&db, &target, NULL);
+    start = clock_mono_us();
+    if (db_ready(&db) != OK || trust_store_publish(&db, t, &gen) != OK)
+        die("could not publish");
+    printf("publish              %8.3f s\n", seconds_since(start));
+    start = clock_mono_us();
+    if (trust_store_load(&db, gen.generation, &loaded) != OK || loaded->n != t->n)
+        die("could not load");
+    printf("load                 %8.3f s\n", seconds_since(start));
+    trust_table_free(loaded);
+    db_deinit(&db);
+    config_free(&cfg);
+}
+
+int main(void)
+{
+    uint64_t start = clock_mono_us();
+    struct graph *g = fill_graph();
+    struct trust_table *t;
+
+    if (!g)
+        die("out of memory");
+    printf("fill the graph       %8.3f s, %zu people, %zu follows, %.1f MB\n", seconds_since(start),
+           graph_people(g), graph_follows(g), (double)graph_memory(g) / 1e6);
+    t = compute(g);
+    printf("the table            %8.1f MB\n", (double)trust_table_memory(t) / 1e6);
+    look_up(t, PEOPLE, "in it");
+    publish(t);
+    measure_million();
+    trust_table_free(t);
+    graph_free(g);
+    return 0;
+}
