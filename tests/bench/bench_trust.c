@@ -1,7 +1,8 @@
 /*
  * The Web of Trust of a large relay: a hundred thousand people who follow fifty each, five million
- * follows; and a table of a million keys. With PGHOST_WRITE and its kin set (docs/CONFIG.md) it
- * also publishes and loads a generation; the database must have the schema.
+ * follows, with everybody let in, which is the dearest case; and a table of a million keys. With
+ * PGHOST_WRITE and its kin set (docs/CONFIG.md) it also publishes and loads a generation; the
+ * database must have the schema.
  *
  *   build/bench/bench_trust
  */
@@ -78,7 +79,7 @@ static struct graph *fill_graph(void)
 
 static struct trust_table *compute(const struct graph *g)
 {
-    const struct graph_params params = {.depth = 3, .min_followers = 3, .max_follows = 5000};
+    const struct graph_params params = {.depth = 5, .min_followers = 1, .max_follows = 5000};
     struct key_set roots = {0}, banned = {0};
     struct pubkey root = key(0);
     struct trust_table *t;
