@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/plugin_process.h"
 #include "policy/policy_lists.h"
 
 #include "access/relay_key.h"
@@ -451,6 +452,41 @@ static const struct setting settings[] = {
      .def = "",
      .group = "Policy",
      .help = "A file of regular expressions, one per line, that content may not match."},
+    {.name = "POLICY_PLUGIN",
+     .type = SETTING_STRING,
+     .offset = FIELD(policy_plugin),
+     .def = "",
+     .check = plugin_check_command,
+     .group = "Policy plugin",
+     .help = "A program that decides about each event that the rules above let pass, as a command "
+             "for /bin/sh; it speaks the protocol of strfry's write-policy plugins. It does not "
+             "see this program's passwords and keys. When the command is just the path of a file, "
+             "it is started anew after the file has changed."},
+    {.name = "POLICY_PLUGIN_WORKERS",
+     .type = SETTING_INT,
+     .offset = FIELD(policy_plugin_workers),
+     .def = "2",
+     .min = 1,
+     .max = 64,
+     .group = "Policy plugin",
+     .help = "How many of it run. Each author is always judged by the same one."},
+    {.name = "POLICY_PLUGIN_TIMEOUT_MS",
+     .type = SETTING_INT,
+     .offset = FIELD(policy_plugin_timeout_ms),
+     .def = "2000",
+     .min = 10,
+     .max = 6000,
+     .group = "Policy plugin",
+     .help = "Longest that an answer may take, in milliseconds; after that the program is killed "
+             "and started again. An event that has waited longer for its turn is refused."},
+    {.name = "POLICY_PLUGIN_ON_FAILURE",
+     .type = SETTING_ENUM,
+     .offset = FIELD(policy_plugin_on_failure),
+     .def = "reject",
+     .choices = "reject|accept",
+     .group = "Policy plugin",
+     .help = "What becomes of an event when the program does not answer, answers nonsense or has "
+             "ended."},
 
     {.name = "WOT_ENABLED",
      .type = SETTING_BOOL,
@@ -645,6 +681,21 @@ void config_free(struct config *cfg)
     policy_lists_free(cfg->policy);
     cfg->policy = NULL;
     settings_free(settings, ARRAY_LEN(settings), cfg);
+}
+
+bool config_is_secret(struct slice name)
+{
+    static const struct slice file = {"_FILE", 5};
+
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        struct slice own = slice_str(settings[i].name);
+
+        if (settings[i].secret && slice_has_prefix(name, own) &&
+            (name.len == own.len ||
+             slice_eq(slice_of(name.ptr + own.len, name.len - own.len), file)))
+            return true;
+    }
+    return false;
 }
 
 void config_help(struct buf *out)

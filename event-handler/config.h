@@ -18,6 +18,8 @@ struct pg_settings {
 
 struct policy_lists;
 
+enum plugin_failure { PLUGIN_FAILURE_REJECTS, PLUGIN_FAILURE_ACCEPTS };
+
 struct config {
     struct shared_config shared;
 
@@ -75,6 +77,12 @@ struct config {
     int64_t policy_flood_copies, policy_flood_seconds;
     struct policy_lists *policy; /* the lists above, parsed */
 
+    /* plugin/ */
+    char *policy_plugin; /* a command; "" for none */
+    int64_t policy_plugin_workers;
+    int64_t policy_plugin_timeout_ms;
+    int64_t policy_plugin_on_failure; /* enum plugin_failure */
+
     /* trust/ */
     bool wot_enabled;
     int64_t wot_depth;
@@ -100,6 +108,9 @@ struct config {
  * also after a failure. */
 NODISCARD enum err config_load(struct config *cfg);
 void config_free(struct config *cfg);
+
+/* Does an environment variable of that name hold a secret, or say where one is? */
+bool config_is_secret(struct slice name);
 
 /* --help and --config-markdown. */
 void config_help(struct buf *out);

@@ -3,6 +3,7 @@
 #include "nostr/kind.h"
 #include "nostr/tier.h"
 #include "nostr/verdict.h"
+#include "policy/policy.h"
 #include "trust/crawler.h"
 
 static const char *const status_classes[] = {"2xx", "4xx", "5xx", NULL};
@@ -40,6 +41,12 @@ static_assert(ARRAY_LEN(crawl_events) == CRAWL_REJECTS + 2, "one name per reason
 /* enum tier, in its order */
 static const char *const tiers[] = {"admin", "trusted", "known", "guest", "muted", NULL};
 static_assert(ARRAY_LEN(tiers) == TIERS + 1, "one name per tier");
+
+/* enum plugin_metric, in its order */
+static const char *const plugin_results[] = {"accepted",    "rejected", "shadow-rejected",
+                                             "timeout",     "ended",    "malformed",
+                                             "unavailable", "busy",     NULL};
+static_assert(ARRAY_LEN(plugin_results) == PLUGIN_METRIC_BUSY + 2, "one name per result");
 
 static const struct metric_def defs[] = {
     [M_HTTP_REQUESTS] = {"tandem_eh_http_requests_total", METRIC_COUNTER,
@@ -114,6 +121,22 @@ static const struct metric_def defs[] = {
                         NULL, NULL},
     [M_LIMIT_SUBJECTS] = {"tandem_eh_limit_subjects", METRIC_GAUGE,
                           "Pubkeys that rate limits keep in memory.", NULL, NULL},
+    [M_POLICY_REFUSALS] = {"tandem_eh_policy_refusals_total", METRIC_COUNTER,
+                           "Events that the policy refused, by rule.", "rule", policy_rule_names},
+    [M_PLUGIN_EVENTS] = {"tandem_eh_plugin_events_total", METRIC_COUNTER,
+                         "Events that the policy plugin was to decide, by what came of it.",
+                         "result", plugin_results},
+    [M_PLUGIN_SECONDS] = {"tandem_eh_plugin_seconds", METRIC_HISTOGRAM,
+                          "From asking the policy plugin until its answer, waiting included.", NULL,
+                          NULL},
+    [M_PLUGIN_WAITING] = {"tandem_eh_plugin_waiting_events", METRIC_GAUGE,
+                          "Events that wait for the policy plugin or are with it.", NULL, NULL},
+    [M_PLUGIN_RUNNING] = {"tandem_eh_plugin_running", METRIC_GAUGE,
+                          "Processes of the policy plugin.", NULL, NULL},
+    [M_PLUGIN_STARTS] = {"tandem_eh_plugin_starts_total", METRIC_COUNTER,
+                         "How often a process of the policy plugin was started.", NULL, NULL},
+    [M_PLUGIN_NOISE] = {"tandem_eh_plugin_noise_total", METRIC_COUNTER,
+                        "Lines of the policy plugin that are no JSON.", NULL, NULL},
     [M_WOT_GENERATION] = {"tandem_eh_wot_generation", METRIC_GAUGE,
                           "Generation of the Web of Trust in use; 0 for none.", NULL, NULL},
     [M_WOT_AGE_SECONDS] = {"tandem_eh_wot_age_seconds", METRIC_GAUGE,

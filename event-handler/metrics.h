@@ -43,6 +43,14 @@ enum metric {
     M_LEASES,       /* by enum lease_metric_result */
     M_LIMITS_LOCAL,
     M_LIMIT_SUBJECTS,
+    /* policy/ and plugin/ */
+    M_POLICY_REFUSALS, /* by rule, as policy.c orders them */
+    M_PLUGIN_EVENTS,   /* by enum plugin_metric */
+    M_PLUGIN_SECONDS,  /* from asking for an answer until it was there */
+    M_PLUGIN_WAITING,
+    M_PLUGIN_RUNNING,
+    M_PLUGIN_STARTS,
+    M_PLUGIN_NOISE, /* lines that are no JSON */
     /* trust/ */
     M_WOT_GENERATION,
     M_WOT_AGE_SECONDS,
@@ -67,6 +75,16 @@ enum crawl_metric_relay { CRAWL_METRIC_ANSWERED, CRAWL_METRIC_FAILED };
 /* From the arrival of an event until it is known to be good, and until it is committed. */
 enum stage_metric { STAGE_METRIC_CHECKED, STAGE_METRIC_COMMITTED };
 
+enum plugin_metric {
+    PLUGIN_METRIC_ACCEPTED,
+    PLUGIN_METRIC_REJECTED,
+    PLUGIN_METRIC_SHADOWED,
+    PLUGIN_METRIC_TIMEOUT,
+    PLUGIN_METRIC_ENDED,
+    PLUGIN_METRIC_MALFORMED,
+    PLUGIN_METRIC_UNAVAILABLE,
+    PLUGIN_METRIC_BUSY,
+};
 enum lease_metric_result { LEASE_METRIC_DONE, LEASE_METRIC_FAILED };
 enum wot_metric_people { WOT_METRIC_TRUSTED, WOT_METRIC_KNOWN, WOT_METRIC_OTHERS };
 enum wot_metric_change { WOT_METRIC_ADDED, WOT_METRIC_REMOVED };

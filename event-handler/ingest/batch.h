@@ -29,6 +29,7 @@ enum item_route {
     ROUTE_STORE,     /* goes to the writer */
     ROUTE_REQUEST,   /* a request to join or leave (NIP-43): goes to management */
     ROUTE_BROADCAST, /* ephemeral: goes to the publisher only */
+    ROUTE_PLUGIN,    /* goes to the operator's plugin, and then perhaps one of the two ways above */
 };
 
 struct ingest_item {
@@ -40,6 +41,8 @@ struct ingest_item {
     struct slice json;        /* canonical */
     bool has_id;
     enum item_route route;
+    enum item_route after_plugin; /* ROUTE_STORE or ROUTE_BROADCAST */
+    struct plugin_job *job;       /* for ROUTE_PLUGIN; in the chunk's arena */
     enum verdict verdict;
     const char *message; /* static, or in the chunk's arena */
 };

@@ -1,10 +1,12 @@
 #include "ingest/check.h"
 
+#include "access/relay_key.h"
 #include "base/clock.h"
 #include "config.h"
 #include "metrics.h"
 #include "nostr/kind.h"
 #include "nostr/verify.h"
+#include "plugin/plugin_pool.h"
 
 /* Kinds whose versions are kept; none when that is off. */
 static void read_history_kinds(struct checker *c)
@@ -113,6 +115,43 @@ static bool keeps_versions(const struct checker *c, const struct event *ev)
            access_standing(c->view, &ev->pubkey).tier <= TIER_KNOWN;
 }
 
+/* Who is asked about: all but the relay itself, and who wants to vanish, which must be obeyed. */
+static bool wants_plugin(const struct checker *c, const struct event *ev)
+{
+    const struct relay_key *relay = c->view->relay;
+
+    return c->ask_plugin && ev->kind != KIND_VANISH &&
+           !(relay && pubkey_eq(&ev->pubkey, relay_key_pubkey(relay)));
+}
+
+/* The author if that is among those who have authenticated, else the first of them. */
+static const struct pubkey *authed(const struct ingest_item *item)
+{
+    for (size_t i = 0; i < item->rec.n_auth; i++) {
+        if (pubkey_eq(&item->rec.auth[i], &item->ev.pubkey))
+            return &item->rec.auth[i];
+    }
+    return item->rec.n_auth > 0 ? item->rec.auth : NULL;
+}
+
+static void route_by_plugin(struct ingest_item *item, struct arena *arena)
+{
+    item->job = arena_calloc(arena, 1, sizeof *item->job);
+    if (!item->job) {
+        refuse(item, VERDICT_ERROR, "not enough memory for this event");
+        return;
+    }
+    *item->job = (struct plugin_job){.question = {.event = item->json,
+                                                  .received_at = clock_unix(),
+                                                  .address = item->rec.address,
+                                                  .authed = authed(item)},
+                                     .id = &item->ev.id,
+                                     .author = &item->ev.pubkey,
+                                     .owner = item};
+    item->after_plugin = item->route;
+    item->route = ROUTE_PLUGIN;
+}
+
 static void check_item(struct checker *c, struct ingest_item *item, struct arena *arena)
 {
     if (!parse(c, item, arena) || !pass_policy(c, POLICY_BEFORE_SIGNATURE, item, arena) ||
@@ -125,12 +164,14 @@ static void check_item(struct checker *c, struct ingest_item *item, struct arena
     }
     if (kind_class(item->ev.kind) == KIND_EPHEMERAL) {
         item->route = ROUTE_BROADCAST;
-        return;
+    } else {
+        item->route = ROUTE_STORE;
+        new_event_init(&item->store, &item->ev, item->json);
+        item->store.keeps_versions = keeps_versions(c, &item->ev);
+        item->store.takes_all_wraps = vanish_is_fresh(&item->ev, clock_unix());
     }
-    item->route = ROUTE_STORE;
-    new_event_init(&item->store, &item->ev, item->json);
-    item->store.keeps_versions = keeps_versions(c, &item->ev);
-    item->store.takes_all_wraps = vanish_is_fresh(&item->ev, clock_unix());
+    if (wants_plugin(c, &item->ev))
+        route_by_plugin(item, arena);
 }
 
 void check_chunk(struct checker *c, struct chunk *chunk)

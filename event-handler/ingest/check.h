@@ -15,6 +15,7 @@ struct checker { /* one per thread */
     struct verified *verified;     /* shared */
     struct kind_set history_kinds; /* whose replaced versions are kept */
     struct buf scratch;
+    bool ask_plugin; /* set by the owner: the operator's plugin decides as well */
 };
 
 void checker_init(struct checker *c, const struct config *cfg, struct access *access,

@@ -5,7 +5,9 @@
  *   checkers       form, policy, signature (check.h); hand ephemeral events to the publisher
  *   writer         one transaction for all that waits (store/event_writer.h); hands committed
  * events to the publisher publisher      Redis (publish/publisher.h); decides ephemeral events
- *   maintenance    heartbeat, vanishing keys, expiry, full-text index (maintenance.h)
+ *   plugins        the operator's own policy (plugin/plugin_pool.h), beside the ordered way: an
+ * event that is with them holds nobody up maintenance    heartbeat, vanishing keys, expiry,
+ * full-text index (maintenance.h)
  */
 #include "ingest/ingest.h"
 
@@ -25,6 +27,7 @@
 #include "metrics.h"
 #include "nostr/kind.h"
 #include "ops/log.h"
+#include "plugin/plugin_pool.h"
 #include "publish/publisher.h"
 #include "store/event_writer.h"
 #include "wire/live_wire.h"
@@ -46,6 +49,7 @@ struct ingest {
     struct verified verified;
     struct publisher *publisher;
     struct maintenance *maintenance;
+    struct plugin_pool *plugins;  /* NULL: none */
     pthread_mutex_t release_lock; /* chunks are released, and their ephemeral events published, by
                                      one thread at a time: in order */
     pthread_t *checker;
@@ -181,6 +185,54 @@ static void broadcast(struct ingest *in, struct chunk *c)
         publisher_push(in->publisher, &record, on_broadcast, c);
 }
 
+/* ---- plugins ---- */
+
+static void on_plugin_broadcast(bool sent, void *ctx)
+{
+    ingest_decide(ctx, sent ? VERDICT_ACCEPTED : VERDICT_ERROR,
+                  sent ? "" : "live delivery is not available, please try again");
+}
+
+static void broadcast_one(struct ingest *in, struct ingest_item *item)
+{
+    uint64_t head = atomic_load(&in->head);
+    struct buf record;
+
+    buf_init(&record, RECORD_BYTES);
+    control_head_write(&record, head, head);
+    live_line_write(&record, 0, item->json);
+    publisher_push(in->publisher, &record, on_plugin_broadcast, item);
+}
+
+/* The route of an item that is with a plugin is never changed: its chunk is looked at meanwhile. */
+static void on_plugin(struct plugin_job *job, void *ctx)
+{
+    struct ingest *in = ctx;
+    struct ingest_item *item = job->owner;
+
+    if (job->reply.action == PLUGIN_REJECT)
+        decide(in, item, job->reply.verdict, job->reply.message);
+    else if (job->reply.action == PLUGIN_SHADOW_REJECT)
+        decide(in, item, VERDICT_ACCEPTED, ""); /* so it shall seem */
+    else if (item->after_plugin == ROUTE_STORE)
+        pipeline_requeue(&in->pipeline, item);
+    else
+        broadcast_one(in, item);
+}
+
+static void ask_plugins(struct ingest *in, struct chunk *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct ingest_item *item = &c->item[i];
+
+        if (item->route != ROUTE_PLUGIN || plugin_pool_ask(in->plugins, item->job))
+            continue;
+        item->route = ROUTE_DECIDED;
+        item->verdict = VERDICT_ERROR;
+        item->message = "too many events wait for this relay's policy, please try again";
+    }
+}
+
 /* ---- checkers ---- */
 
 static size_t count_refused(const struct chunk *c)
@@ -211,8 +263,11 @@ static void release(struct ingest *in, struct chunk *checked)
 
     pthread_mutex_lock(&in->release_lock);
     pipeline_release(&in->pipeline, checked, &released);
-    for (link = released.next; link != &released; link = link->next)
+    for (link = released.next; link != &released; link = link->next) {
+        if (in->plugins) /* first: from the broadcast on others look at routes */
+            ask_plugins(in, container_of(link, struct chunk, link));
         broadcast(in, container_of(link, struct chunk, link));
+    }
     pthread_mutex_unlock(&in->release_lock);
     while ((link = list_pop(&released))) {
         struct chunk *c = container_of(link, struct chunk, link);
@@ -230,6 +285,7 @@ static void *run_checker(void *arg)
     struct chunk *c;
 
     checker_init(&checker, in->cfg, in->access, in->limits, &in->verified);
+    checker.ask_plugin = in->plugins != NULL;
     while ((c = pipeline_next_chunk(&in->pipeline))) {
         check_chunk(&checker, c);
         metric_observe(M_STAGE_SECONDS, STAGE_METRIC_CHECKED,
@@ -356,6 +412,14 @@ static size_t count_checkers(const struct config *cfg)
     return n > 0 ? (size_t)n : 1;
 }
 
+static bool start_plugins(struct ingest *in)
+{
+    if (!in->cfg->policy_plugin || in->cfg->policy_plugin[0] == '\0')
+        return true;
+    in->plugins = plugin_pool_start(in->cfg, on_plugin, in);
+    return in->plugins != NULL;
+}
+
 static bool start_threads(struct ingest *in)
 {
     size_t n = count_checkers(in->cfg);
@@ -367,7 +431,7 @@ static bool start_threads(struct ingest *in)
     in->maintenance =
         in->publisher ? maintenance_start(in->cfg, in->access, in->publisher, &hooks) : NULL;
     in->checker = calloc(n, sizeof *in->checker);
-    if (!in->maintenance || !in->checker)
+    if (!in->maintenance || !in->checker || !start_plugins(in))
         return false;
     in->writer_started = pthread_create(&in->writer_thread, NULL, run_writer, in) == 0;
     while (in->writer_started && in->n_checkers < n &&
@@ -411,6 +475,7 @@ static bool join_threads(struct ingest *in)
     bool all =
         maintenance_stop(in->maintenance, STOP_GRACE_MS); /* it may hand items to the writer */
 
+    plugin_pool_stop(in->plugins); /* and so may they */
     pipeline_end(&in->pipeline);
     for (size_t i = 0; i < in->n_checkers; i++)
         all &= join(in->checker[i]);
@@ -431,6 +496,7 @@ bool ingest_stop(struct ingest *in, uint64_t deadline_ms)
         return false; /* the process is about to end; the threads end with it */
     }
     maintenance_free(in->maintenance);
+    plugin_pool_free(in->plugins);
     publisher_stop(in->publisher, STOP_GRACE_MS);
     event_writer_deinit(&in->writer);
     verified_deinit(&in->verified);

@@ -1,37 +1,59 @@
 #include "policy/policy.h"
 
 #include "access/relay_key.h"
+#include "metrics.h"
 
-/* In the order in which they are asked: within a phase cheapest first, and those that most events
- * pass last. */
+/*
+ * The policy, in the order in which it is asked: within a phase cheapest first, and what remembers
+ * or spends something last. X(name) is judged by rule_name() in rule_name.c.
+ */
+#define RULES_BEFORE_SIGNATURE(X)                                                                  \
+    X(banned)                                                                                      \
+    X(kind)                                                                                        \
+    X(kind_list)                                                                                   \
+    X(pubkey_list)                                                                                 \
+    X(membership)                                                                                  \
+    X(created_at)                                                                                  \
+    X(expiration)                                                                                  \
+    X(deletion)                                                                                    \
+    X(vanish)                                                                                      \
+    X(pow)                                                                                         \
+    X(protected)                                                                                   \
+    X(repost)
+#define RULES_AFTER_SIGNATURE(X)                                                                   \
+    X(trust)                                                                                       \
+    X(size)                                                                                        \
+    X(pow_kind)                                                                                    \
+    X(rate)                                                                                        \
+    X(flood)                                                                                       \
+    X(words)
+
+#define BEFORE(name) {POLICY_BEFORE_SIGNATURE, rule_##name},
+#define AFTER(name) {POLICY_AFTER_SIGNATURE, rule_##name},
+#define NAME(name) #name,
+
 static const struct policy_rule {
-    const char *name;
     enum policy_phase phase;
     policy_rule_fn *judge;
-} rules[] = {
-    {"banned", POLICY_BEFORE_SIGNATURE, rule_banned},
-    {"kind", POLICY_BEFORE_SIGNATURE, rule_kind},
-    {"kind list", POLICY_BEFORE_SIGNATURE, rule_kind_list},
-    {"pubkey list", POLICY_BEFORE_SIGNATURE, rule_pubkey_list},
-    {"membership", POLICY_BEFORE_SIGNATURE, rule_membership},
-    {"created_at", POLICY_BEFORE_SIGNATURE, rule_created_at},
-    {"expiration", POLICY_BEFORE_SIGNATURE, rule_expiration},
-    {"deletion", POLICY_BEFORE_SIGNATURE, rule_deletion},
-    {"vanish", POLICY_BEFORE_SIGNATURE, rule_vanish},
-    {"pow", POLICY_BEFORE_SIGNATURE, rule_pow},
-    {"protected", POLICY_BEFORE_SIGNATURE, rule_protected},
-    {"repost", POLICY_BEFORE_SIGNATURE, rule_repost},
-    {"trust", POLICY_AFTER_SIGNATURE, rule_trust},
-    {"size", POLICY_AFTER_SIGNATURE, rule_size},
-    {"pow by kind", POLICY_AFTER_SIGNATURE, rule_pow_kind},
-    {"rate", POLICY_AFTER_SIGNATURE, rule_rate},
-    {"flood", POLICY_AFTER_SIGNATURE, rule_flood},
-    {"words", POLICY_AFTER_SIGNATURE, rule_words},
-};
+} rules[] = {RULES_BEFORE_SIGNATURE(BEFORE) RULES_AFTER_SIGNATURE(AFTER)};
+
+const char *const policy_rule_names[] = {RULES_BEFORE_SIGNATURE(NAME) RULES_AFTER_SIGNATURE(NAME)
+                                             NULL};
+static_assert(ARRAY_LEN(rules) <= POLICY_RULES_MOST, "an explanation has room for all");
 
 static bool is_relay(const struct access_view *view, const struct pubkey *pk)
 {
     return view->relay && pubkey_eq(pk, relay_key_pubkey(view->relay));
+}
+
+static enum verdict object(size_t i, enum verdict v, const struct policy_env *env,
+                           const char **rule)
+{
+    if (!env->dry_run)
+        metric_add(M_POLICY_REFUSALS, (unsigned)i, 1);
+    if (rule)
+        *rule = policy_rule_names[i];
+    return v;
 }
 
 enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struct policy_env *env,
@@ -47,11 +69,25 @@ enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struc
         if (rules[i].phase != phase)
             continue;
         v = rules[i].judge(ev, env, message);
-        if (v != VERDICT_ACCEPTED) {
-            if (rule)
-                *rule = rules[i].name;
-            return v;
-        }
+        if (v != VERDICT_ACCEPTED)
+            return object(i, v, env, rule);
     }
     return VERDICT_ACCEPTED;
+}
+
+size_t policy_explain(const struct event *ev, struct policy_env *env,
+                      struct policy_opinion out[POLICY_RULES_MOST])
+{
+    env->dry_run = true;
+    env->author = access_standing(env->view, &ev->pubkey);
+    if (is_relay(env->view, &ev->pubkey))
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        out[i] =
+            (struct policy_opinion){.rule = policy_rule_names[i],
+                                    .after_signature = rules[i].phase == POLICY_AFTER_SIGNATURE,
+                                    .message = ""};
+        out[i].verdict = rules[i].judge(ev, env, &out[i].message);
+    }
+    return ARRAY_LEN(rules);
 }

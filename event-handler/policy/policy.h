@@ -60,4 +60,21 @@ policy_rule_fn rule_rate;        /* budgets of pubkeys and tiers */
 enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struct policy_env *env,
                           const char **message, const char **rule);
 
+/* The names of all rules, in their order; ends with NULL. */
+extern const char *const policy_rule_names[];
+
+enum { POLICY_RULES_MOST = 24 };
+
+struct policy_opinion { /* of one rule */
+    const char *rule;
+    bool after_signature;
+    enum verdict verdict;
+    const char *message;
+};
+
+/* What every rule thinks of an event, whatever the others do; nothing is spent, remembered or
+ * counted. Fills in env->author. Returns how many there are: none for the relay's own key. */
+size_t policy_explain(const struct event *ev, struct policy_env *env,
+                      struct policy_opinion out[POLICY_RULES_MOST]);
+
 #endif
