@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "ops/log.h"
 
-enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000 };
+enum { RETRY_FIRST_MS = 100, RETRY_MOST_MS = 1000, LOG_EVERY_MS = 10000 };
 
 static void quiet_notice(void *arg, const PGresult *res)
 {
@@ -46,15 +46,16 @@ static void report_down(struct db *db, const char *why)
 {
     char quoted[300];
     size_t len = strlen(why);
+    uint32_t suppressed;
 
-    if (db->reported_down)
+    if (!log_gate_open(&db->gate, LOG_EVERY_MS, &suppressed))
         return;
     db->reported_down = true;
     while (len > 0 && why[len - 1] == '\n')
         len--;
-    log_warn("db", "the database is not available", "role=%s host=%s port=%d reason=%s",
-             db->target->role, db->target->host, db->target->port,
-             log_quote(why, len, quoted, sizeof quoted));
+    log_error("db", "the database is not available",
+              "role=%s host=%s port=%d reason=%s suppressed=%u", db->target->role, db->target->host,
+              db->target->port, log_quote(why, len, quoted, sizeof quoted), (unsigned)suppressed);
 }
 
 static PGconn *open_connection(const struct db_target *t)
@@ -110,6 +111,7 @@ enum err db_ready(struct db *db)
     if (db->reported_down)
         log_info("db", "the database is back", "role=%s", db->target->role);
     db->reported_down = false;
+    db->gate = (struct log_gate){0};
     return OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "ops/backoff.h"
+#include "ops/log.h"
 
 enum {
     DB_STALL_MS =
@@ -31,10 +32,11 @@ struct db {
     PGconn *conn;         /* NULL while not connected */
     uint64_t retry_at_ms; /* clock_mono_ms() of the next attempt */
     struct backoff backoff;
-    uint64_t generation; /* grows with every new connection: prepared statements are gone then */
-    uint32_t stall_ms;   /* DB_STALL_MS; larger where a statement may take its time */
-    bool reported_down;  /* the outage was logged; the recovery will be too */
-    char sqlstate[6];    /* of the last SQL error; "" when the error was not the server's */
+    uint64_t generation;  /* grows with every new connection: prepared statements are gone then */
+    uint32_t stall_ms;    /* DB_STALL_MS; larger where a statement may take its time */
+    struct log_gate gate; /* an outage is told when it begins, and again while it lasts */
+    bool reported_down;   /* it was: the recovery will be too */
+    char sqlstate[6];     /* of the last SQL error; "" when the error was not the server's */
     const char *prepared[DB_MAX_PREPARED]; /* names known to this connection */
     size_t n_prepared;
 };
