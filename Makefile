@@ -84,7 +84,7 @@ BENCH_PROGRAMS := $(BENCH_SRC:tests/%.c=$(B)/%) $(if $(LOAD_SRC),$(B)/bench/rela
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps run test check test-e2e asan ubsan tsan fuzz fuzz-build bench-build coverage lint tidy format format-check \
+.PHONY: all help deps run test check test-e2e test-compose asan ubsan tsan fuzz fuzz-build bench-build coverage lint tidy format format-check \
         check-headers check-layers check-docs check-observability docs bench install clean unit-build FORCE
 
 all: $(PROGRAMS) ## build the programs (the default)
@@ -179,6 +179,9 @@ check: unit-build ## unit tests of this VARIANT
 test-e2e: all ## end-to-end tests against this VARIANT's programs
 	@tests/support/e2e.sh e2e-$(VARIANT) $(B)
 
+test-compose: ## the images and compose files, on a Docker engine
+	@tests/compose/run.sh
+
 asan: ## unit tests with the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan all check
 
@@ -234,8 +237,15 @@ format: ## clang-format all sources in place
 format-check: ## fail where clang-format would change something
 	@clang-format --dry-run -Werror $(COMMON_SRC) $(SERVICE_SRC) $(HEADERS) $(TEST_CODE)
 
-install: all ## install the programs below DESTDIR/PREFIX
+install: all ## install programs, units, documents below DESTDIR/PREFIX
 	@for p in $(PROGRAMS); do install -D -m 755 $$p $(DESTDIR)$(PREFIX)/bin/$${p##*/}; done
+	@for u in deploy/systemd/*.service; do \
+		install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
+		sed 's|/usr/local/|$(PREFIX)/|g' $$u > $(DESTDIR)$(PREFIX)/lib/systemd/system/$${u##*/} || exit 1; \
+	done
+	@install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tandem deploy/systemd/*.conf
+	@install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tandem/proxy deploy/proxy/*
+	@install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/tandem README.md LICENSE docs/*.md
 
 clean: ## remove all that was built
 	@rm -rf build
