@@ -54,5 +54,3 @@ CREATE TABLE wot_requests (
     force boolean NOT NULL
 );
 COMMENT ON TABLE wot_requests IS 'Rebuilds that somebody asked for and that have not begun.';
-
-CREATE INDEX events_lists ON events (seq) WHERE kind IN (3, 10000);
