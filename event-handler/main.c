@@ -135,13 +135,12 @@ static enum schema_state prepare_schema(struct event_handler *eh)
     struct backoff backoff;
     struct db db;
     enum err err;
-    bool stop = false;
 
     backoff_init(&backoff, RETRY_FIRST_MS, RETRY_MOST_MS);
     db_init(&db, &target, NULL);
     while (((err = migrate(&db)) != OK || (err = load_access(eh, &db)) != OK) &&
-           err != ERR_CONFIG && !stop)
-        stop = stop_within(backoff_next(&backoff));
+           err != ERR_CONFIG && !stop_within(backoff_next(&backoff)))
+        continue;
     db_deinit(&db);
     if (err == ERR_CONFIG)
         return SCHEMA_UNUSABLE;

@@ -13,7 +13,7 @@
  * database, we hope. */
 #define LOCK_NUMBER "128018180695405"
 
-#define LOCK_TIMEOUT "2s"
+#define LOCK_TIMEOUT "300ms"
 #define LOCK_NOT_AVAILABLE "55P03"
 
 enum { STATEMENT_CAP = 1024 * 1024 };
@@ -92,15 +92,17 @@ static enum err read_applied(struct db *db, int newest, struct applied *a)
     enum err err;
 
     *a = (struct applied){0};
-    err = db_run_rows(db, "SELECT to_regclass('schema_migrations') IS NOT NULL AND EXISTS (SELECT "
-                          "FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') AND "
-                          "attname = 'least_program')",
+    err = db_run_rows(db,
+                      "SELECT to_regclass('schema_migrations') IS NOT NULL AND EXISTS (SELECT "
+                      "FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') AND "
+                      "attname = 'least_program')",
                       &r);
     if (err)
         return err;
     if (PQgetvalue(r, 0, 0)[0] == 't') {
         PQclear(r);
-        err = db_run_rows(db, "SELECT number, coalesce(least_program, number) FROM schema_migrations", &r);
+        err = db_run_rows(
+            db, "SELECT number, coalesce(least_program, number) FROM schema_migrations", &r);
         if (err)
             return err;
         err = keep_rows(r, newest, a);
