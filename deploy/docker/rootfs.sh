@@ -10,7 +10,7 @@ mkdir -p "$dir/usr/local/bin" "$dir/etc/ssl/certs"
 for program in "$@"; do
     install -s -m 755 "$program" "$dir/usr/local/bin/"
     # Every absolute path that ldd prints is a library, or the loader.
-    ldd "$program" | tr ' \t' '\n\n' | grep '^/' | sort -u | while read -r library; do
+    ldd "$program" | tr -s '[:blank:]' '\n' | grep '^/' | sort -u | while read -r library; do
         mkdir -p "$dir${library%/*}"
         cp -L "$library" "$dir$library"
     done

@@ -3,6 +3,7 @@
 # NO_BUILD=1 takes the images that are there.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/support/results.sh
 . tests/support/results.sh
 
 if ! docker info >/dev/null 2>&1; then
