@@ -1,7 +1,7 @@
 #!/bin/bash
 # End-to-end tests:  e2e.sh NAME FOLDER [FILE...]
 # FOLDER holds the programs under test, which the tests find as $TANDEM_BIN. The tests start PostgreSQL, Redis and the
-# services themselves. A report by a sanitizer counts as a failure, whoever wrote it and whatever the tests thought.
+# services themselves; E2E_JOBS files run at a time (2). A report by a sanitizer counts as a failure, whoever wrote it and whatever the tests thought.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/support/results.sh
@@ -24,9 +24,9 @@ fi
 TMPDIR=$(mktemp -d)
 export TMPDIR
 reports=$TMPDIR/reports
-tap=$TMPDIR/tap
+results=$TMPDIR/results
 chmod 755 "$TMPDIR"
-mkdir -m 777 "$reports"
+mkdir -m 777 "$reports" "$results"
 
 clean_up() {
     for folder in "$TMPDIR"/tandem-e2e-*; do
@@ -47,33 +47,41 @@ export TSAN_OPTIONS=log_path=$reports/tsan:exitcode=99
 export LSAN_OPTIONS=log_path=$reports/lsan:exitcode=99
 
 count() {
-    awk -v key="$1" '$1 == "#" && $2 == key {n = $3} END {print n + 0}' "$tap"
+    awk -v key="$1" '$1 == "#" && $2 == key {n = $3} END {print n + 0}' "$2"
 }
 
-passed=0
-failed=0
-skipped=0
-
-# File by file, so that one that hangs costs no other its result.
-for file in "$@"; do
+# One file, in a process of its own: its output in one piece, its counts in "$results".
+run_file() {
+    local file=$1 name tap log status bad
+    name=$(basename "$file")
+    tap=$results/$name.tap
+    log=$results/$name.log
     : >"$tap"
     timeout --kill-after=10 "${E2E_FILE_SECONDS:-300}" node --test --test-reporter=spec \
-        --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$tap" "$file"
+        --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$tap" "$file" >"$log" 2>&1
     status=$?
-    bad=$(($(count fail) + $(count cancelled)))
+    bad=$(($(count fail "$tap") + $(count cancelled "$tap")))
     if [ $status -ne 0 ] && [ $bad -eq 0 ]; then
-        echo "--- $file ended with status $status$([ $status -ne 124 ] || echo ': it took too long')"
+        echo "--- $file ended with status $status$([ $status -ne 124 ] || echo ': it took too long')" >>"$log"
         bad=1
     fi
-    passed=$((passed + $(count pass)))
-    failed=$((failed + bad))
-    skipped=$((skipped + $(count skipped) + $(count todo)))
+    echo "$(count pass "$tap") $bad $(($(count skipped "$tap") + $(count todo "$tap")))" >"$results/$name.counts"
+    cat "$log"
+}
+
+# File by file, so that one that hangs costs no other its result; a few at a time, as each mostly waits.
+for file in "$@"; do
+    while [ "$(jobs -rp | wc -l)" -ge "${E2E_JOBS:-2}" ]; do wait -n; done
+    run_file "$file" &
 done
+wait
+
+read -r passed failed skipped < <(cat "$results"/*.counts | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     echo "--- a sanitizer's report"
     cat "$report"
     failed=$((failed + 1))
 done
-[ $skipped -eq 0 ] || echo "$skipped skipped"
+[ "$skipped" -eq 0 ] || echo "$skipped skipped"
 record "$name" "$passed" "$failed"
