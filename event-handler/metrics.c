@@ -136,7 +136,7 @@ static const struct metric_def defs[] = {
     [M_PLUGIN_STARTS] = {"tandem_eh_plugin_starts_total", METRIC_COUNTER,
                          "How often a process of the policy plugin was started.", NULL, NULL},
     [M_PLUGIN_NOISE] = {"tandem_eh_plugin_noise_total", METRIC_COUNTER,
-                        "Lines of the policy plugin that are no JSON.", NULL, NULL},
+                        "Lines of the policy plugin that are no answers.", NULL, NULL},
     [M_WOT_GENERATION] = {"tandem_eh_wot_generation", METRIC_GAUGE,
                           "Generation of the Web of Trust in use; 0 for none.", NULL, NULL},
     [M_WOT_AGE_SECONDS] = {"tandem_eh_wot_age_seconds", METRIC_GAUGE,

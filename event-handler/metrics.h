@@ -50,7 +50,7 @@ enum metric {
     M_PLUGIN_WAITING,
     M_PLUGIN_RUNNING,
     M_PLUGIN_STARTS,
-    M_PLUGIN_NOISE, /* lines that are no JSON */
+    M_PLUGIN_NOISE, /* lines that are no answers */
     /* trust/ */
     M_WOT_GENERATION,
     M_WOT_AGE_SECONDS,

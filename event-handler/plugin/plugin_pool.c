@@ -23,7 +23,7 @@ enum {
     RETRY_MOST_MS = 10000,
     GRACE_MS = 500, /* for a process that is asked to end */
     LOOK_MS = 1000, /* how often its file is looked at */
-    GATE_MS = 1000, /* one line in the log for a kind of failure */
+    GATE_MS = 200,  /* five lines in a second about a kind of trouble are enough */
 };
 
 static const char mod[] = "plugin";
@@ -145,13 +145,14 @@ static const struct {
     [PLUGIN_IO_OVERLONG] = {"a line of more than 64 KiB", PLUGIN_METRIC_MALFORMED},
 };
 
-static void show_line(struct worker *w, struct slice line, const char *what)
+static void show_noise(struct worker *w, struct slice line, const char *why)
 {
     char quoted[160];
     uint32_t suppressed;
 
+    metric_add(M_PLUGIN_NOISE, 0, 1);
     if (log_gate_open(&w->noise, GATE_MS, &suppressed))
-        log_warn(mod, "not understood", "why=\"%s\" line=%s suppressed=%u", what,
+        log_warn(mod, "not understood", "why=\"%s\" line=%s suppressed=%u", why,
                  log_quote(line.ptr, line.len, quoted, sizeof quoted), (unsigned)suppressed);
 }
 
@@ -163,16 +164,15 @@ static enum plugin_io read_reply(struct worker *w, struct plugin_job *job, uint6
     enum plugin_io io;
 
     for (;;) {
-        io = plugin_process_line(&w->process, deadline_ms, &line);
+        io = plugin_process_line(&w->process, -1, deadline_ms, &line);
         if (io != PLUGIN_IO_OK)
             return io;
         *what = plugin_reply_read(line, job->id, &job->reply, error);
         if (*what == PLUGIN_REPLY)
             return PLUGIN_IO_OK;
-        show_line(w, line, *error);
+        show_noise(w, line, *error);
         if (*what == PLUGIN_MALFORMED)
             return PLUGIN_IO_OK;
-        metric_add(M_PLUGIN_NOISE, 0, 1);
     }
 }
 
@@ -244,13 +244,16 @@ static void rest(struct worker *w)
     struct pollfd fds[] = {{.fd = w->wake_fd, .events = POLLIN},
                            {.fd = w->pool->stop_fd, .events = POLLIN}};
     uint64_t now = clock_mono_ms();
+    struct slice line;
     enum plugin_io io;
 
     if (w->process.pid == 0) {
         poll(fds, ARRAY_LEN(fds), w->retry_ms > now ? (int)(w->retry_ms - now) : 0);
         return;
     }
-    io = plugin_process_rest(&w->process, w->wake_fd);
+    io = plugin_process_line(&w->process, w->wake_fd, UINT64_MAX, &line);
+    if (io == PLUGIN_IO_OK)
+        show_noise(w, line, "nothing was asked");
     if (io == PLUGIN_IO_GONE || io == PLUGIN_IO_OVERLONG)
         give_up(w, faults[io].why);
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -90,6 +91,14 @@ static char **make_environment(void)
     return copy;
 }
 
+/* A shell that has nothing else to do makes room for the program. NULL without memory. */
+static char *make_line(const char *command)
+{
+    char *line;
+
+    return asprintf(&line, "%s%s", names_file(command) ? "exec " : "", command) < 0 ? NULL : line;
+}
+
 struct pipes {
     int in[2], out[2], err[2]; /* reading end, writing end */
 };
@@ -156,11 +165,11 @@ static int set_attributes(posix_spawnattr_t *attr)
 
 static int spawn(struct plugin_process *p, const struct pipes *pipes)
 {
-    char shell[] = "sh", option[] = "-c";
-    char *argv[] = {shell, option, (char *)p->command, NULL}, **environment = make_environment();
+    char shell[] = "sh", option[] = "-c", *line = make_line(p->command);
+    char *argv[] = {shell, option, line, NULL}, **environment = make_environment();
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    int err = environment ? 0 : ENOMEM;
+    int err = line && environment ? 0 : ENOMEM;
 
     if (!err && (err = posix_spawn_file_actions_init(&actions)) == 0) {
         if ((err = posix_spawnattr_init(&attr)) == 0) {
@@ -174,6 +183,7 @@ static int spawn(struct plugin_process *p, const struct pipes *pipes)
         posix_spawn_file_actions_destroy(&actions);
     }
     free(environment);
+    free(line);
     return err;
 }
 
@@ -349,47 +359,38 @@ static void drop_taken(struct plugin_process *p)
     p->taken = 0;
 }
 
-enum plugin_io plugin_process_line(struct plugin_process *p, uint64_t deadline_ms,
+/* A whole line of what has been read, from `from` on. */
+static bool find_line(struct plugin_process *p, size_t from, struct slice *line)
+{
+    const char *end =
+        p->lines.len > from ? memchr(p->lines.ptr + from, '\n', p->lines.len - from) : NULL;
+
+    if (!end)
+        return false;
+    *line = slice_of(p->lines.ptr, (size_t)(end - p->lines.ptr));
+    p->taken = line->len + 1;
+    return true;
+}
+
+enum plugin_io plugin_process_line(struct plugin_process *p, int wake_fd, uint64_t deadline_ms,
                                    struct slice *line)
 {
+    struct pollfd awake = {.fd = wake_fd, .events = POLLIN};
     size_t searched = 0;
 
     drop_taken(p);
-    for (;;) {
-        const char *end = p->lines.len > searched
-                              ? memchr(p->lines.ptr + searched, '\n', p->lines.len - searched)
-                              : NULL;
-        enum plugin_io result;
+    while (!find_line(p, searched, line)) {
+        enum plugin_io result = PLUGIN_IO_OVERLONG;
 
-        if (end) {
-            *line = slice_of(p->lines.ptr, (size_t)(end - p->lines.ptr));
-            p->taken = line->len + 1;
-            return PLUGIN_IO_OK;
-        }
         searched = p->lines.len;
-        result = searched > PLUGIN_LINE_MOST ? PLUGIN_IO_OVERLONG
-                                             : wait_for(p, p->out, POLLIN, -1, deadline_ms);
+        if (searched <= PLUGIN_LINE_MOST)
+            result = wait_for(p, p->out, POLLIN, wake_fd, deadline_ms);
+        if (result == PLUGIN_IO_OK && wake_fd >= 0 && poll(&awake, 1, 0) > 0)
+            return PLUGIN_IO_WOKEN;
         if (result == PLUGIN_IO_OK)
             result = read_more(p);
         if (result != PLUGIN_IO_OK)
             return result;
     }
-}
-
-enum plugin_io plugin_process_rest(struct plugin_process *p, int wake_fd)
-{
-    struct pollfd awake = {.fd = wake_fd, .events = POLLIN};
-
-    for (;;) {
-        enum plugin_io result = wait_for(p, p->out, POLLIN, wake_fd, UINT64_MAX);
-
-        if (result != PLUGIN_IO_OK || poll(&awake, 1, 0) > 0)
-            return result;
-        /* It speaks unasked, or has ended. */
-        drop_taken(p);
-        result = read_more(p);
-        if (result != PLUGIN_IO_OK)
-            return result;
-        buf_reset(&p->lines);
-    }
+    return PLUGIN_IO_OK;
 }

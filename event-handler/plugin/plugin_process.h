@@ -31,6 +31,7 @@ enum plugin_io {
     PLUGIN_IO_GONE,     /* it has ended, or closed its pipes */
     PLUGIN_IO_OVERLONG, /* a line of more than PLUGIN_LINE_MOST */
     PLUGIN_IO_STOP,     /* stop_fd */
+    PLUGIN_IO_WOKEN,    /* wake_fd */
 };
 
 void plugin_process_init(struct plugin_process *p, const char *command, int stop_fd);
@@ -44,14 +45,13 @@ void plugin_process_stop(struct plugin_process *p, uint32_t grace_ms);
 /* Has its file changed since it was started? Only for a command without blanks. */
 bool plugin_process_outdated(const struct plugin_process *p);
 
-/* deadline_ms is of clock_mono_ms(). */
+/* deadline_ms is of clock_mono_ms(); UINT64_MAX for none. */
 enum plugin_io plugin_process_send(struct plugin_process *p, struct slice text,
                                    uint64_t deadline_ms);
-/* *line is without its end, and valid until the next call. */
-enum plugin_io plugin_process_line(struct plugin_process *p, uint64_t deadline_ms,
+/* The next line that it writes, without its end, valid until the next call. wake_fd, or -1, ends
+ * the waiting once it is readable. */
+enum plugin_io plugin_process_line(struct plugin_process *p, int wake_fd, uint64_t deadline_ms,
                                    struct slice *line);
-/* Waits until wake_fd is readable: PLUGIN_IO_OK; or something else happens. */
-enum plugin_io plugin_process_rest(struct plugin_process *p, int wake_fd);
 
 /* A setting's check: a command without blanks that names a file must be one that can be run. */
 bool plugin_check_command(const char *command, struct buf *error);
