@@ -69,6 +69,8 @@ describe('the gallery takes it', () => {
     it('no networks, no names, no published ports; pinned images of the version that meta.json names', () => {
         assert.match(compose, /^version: "3\.8"\n/);
         for (const word of ['networks:', 'container_name:', 'ports:', 'build:', '<<', '&', ':latest']) assert.ok(!compose.includes(word), word);
+        // Dokploy writes the file anew, without quotes around these, and older Composes then read them as true or false.
+        assert.doesNotMatch(compose, /["'](yes|no|on|off)["']/i);
         const images = [...compose.matchAll(/image: (\S+)/g)].map((m) => m[1]);
         assert.equal(images.length, 4);
         for (const image of images) assert.match(image, /:[0-9]/);
