@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "base/list_text.h"
 #include "json/jwrite.h"
+#include "policy/policy.h"
 
 enum { CONTROL_CAP = 64 * 1024 * 1024 };
 
@@ -79,35 +80,6 @@ static void write_trust(struct buf *out, const struct access_view *view)
                age > 0 ? age : 0);
 }
 
-/* ---- in plain words ---- */
-
-static void write_sentence(struct buf *out, bool holds, const char *sentence)
-{
-    if (!holds)
-        return;
-    if (out->ptr[out->len - 1] != '[')
-        buf_add_char(out, ',');
-    jwrite_string(out, slice_str(sentence));
-}
-
-static void write_policy(struct buf *out, const struct access_view *view)
-{
-    const struct config *cfg = view->cfg;
-    bool trust = cfg->wot_enabled, lacks_admin = access_lacks_admin(view);
-
-    buf_add_str(out, ",\"policy\":[");
-    write_sentence(out, !trust, "Everybody may write.");
-    write_sentence(
-        out, lacks_admin,
-        "Nobody may write yet: the operator has to set ADMIN_PUBKEY, or WOT_ENABLED=False.");
-    write_sentence(out, trust && !lacks_admin,
-                   "Who may write depends on who follows them, starting from the admins.");
-    write_sentence(out, cfg->nip43_enabled, "People may join with an invitation.");
-    write_sentence(out, cfg->shared.min_pow_difficulty > 0, "Events need proof of work.");
-    write_sentence(out, !view->lists->allowed_kinds.empty, "Only some kinds of events are taken.");
-    buf_add_char(out, ']');
-}
-
 /* ---- routes ---- */
 
 static enum MHD_Result reply_json(struct request *req, struct buf *out)
@@ -142,8 +114,9 @@ enum MHD_Result api_control(struct request *req)
     write_keys(&out, "banned_pubkeys", &lists->banned);
     write_keys(&out, "banned_events", &lists->hidden);
     write_trust(&out, view);
-    write_policy(&out, view);
-    buf_add_str(&out, "}\n");
+    buf_add_str(&out, ",\"policy\":[");
+    policy_sentences(view, &out);
+    buf_add_str(&out, "]}\n");
     access_release(view);
     return reply_json(req, &out);
 }

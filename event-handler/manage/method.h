@@ -126,6 +126,8 @@ manage_method_fn method_whoami, method_listaudit, method_undo, method_grantmoder
     method_revokemoderator, method_listmoderators, method_stats;
 /* methods_trust.c: the Web of Trust */
 manage_method_fn method_wotstatus, method_wotexplain, method_wotrebuild;
+/* methods_policy.c */
+manage_method_fn method_explainpolicy;
 /* methods_retention.c */
 manage_method_fn method_retentionplan, method_retentionstatus;
 

@@ -39,6 +39,7 @@ const struct manage_method manage_methods[] = {
     {"revokeinvite", RIGHT_INVITES, method_revokeinvite},
     {"listreports", RIGHT_REPORTS, method_listreports},
     {"resolvereport", RIGHT_REPORTS, method_resolvereport},
+    {"explainpolicy", RIGHT_POLICY, method_explainpolicy},
     {"wotstatus", RIGHT_TRUST, method_wotstatus},
     {"wotexplain", RIGHT_TRUST, method_wotexplain},
     {"wotrebuild", RIGHT_TRUST, method_wotrebuild},

@@ -32,7 +32,7 @@ event-handler/plugin          . base json nostr wire ops
 event-handler/ingest          . base json nostr wire ops otel store publish policy access plugin limits retention
 event-handler/publish         . base json nostr wire ops store
 event-handler/manage          . base json nostr wire ops store policy access trust ingest query publish retention
-event-handler/api             . base json nostr wire ops otel store query ingest publish manage access
+event-handler/api             . base json nostr wire ops otel store query ingest publish manage access policy
 '
 status=0
 
