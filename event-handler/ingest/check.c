@@ -12,13 +12,14 @@
 static void read_history_kinds(struct checker *c)
 {
     struct buf error;
+    bool good;
 
     c->history_kinds.empty = true;
     if (c->cfg->history_versions == 0 || c->cfg->history_days == 0)
         return;
     buf_init(&error, KIB);
-    if (!kind_set_parse(slice_str(c->cfg->history_kinds), &c->history_kinds, &error))
-        assert(!"the settings were checked");
+    good = kind_set_parse(slice_str(c->cfg->history_kinds), &c->history_kinds, &error);
+    assert(good); /* the settings were checked */
     buf_deinit(&error);
 }
 

@@ -4,6 +4,8 @@
 
 #include "retention/rules.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct retention_rules *rules = malloc(sizeof *rules);
