@@ -9,6 +9,7 @@ import { getPow, minePow } from 'nostr-tools/nip13';
 import { binary, startStack } from './lib/stack.mjs';
 import { Client } from './lib/client.mjs';
 import { Person, now, word } from './lib/events.mjs';
+import { Manager } from './lib/manage.mjs';
 
 const patterns = join(mkdtempSync(join(tmpdir(), 'tandem-policy-')), 'patterns');
 writeFileSync(patterns, '# spam\ncheap (meds|watches)\n\\bt\\.me/\\w+\n');
@@ -17,7 +18,7 @@ describe('policy of lists', () => {
     const admin = new Person(), enemy = new Person();
     let stack, client;
     before(async () => {
-        stack = await startStack({ env: { ADMIN_PUBKEY: admin.pubkey, POLICY_DENY_KINDS: '7,40-44', POLICY_DENY_PUBKEYS: enemy.pubkey,
+        stack = await startStack({ env: { INTERNAL_TOKEN: 'a-token-for-tests', ADMIN_PUBKEY: admin.pubkey, POLICY_DENY_KINDS: '7,40-44', POLICY_DENY_PUBKEYS: enemy.pubkey,
             POLICY_POW: '1111:8,*:0', POLICY_BLOCKED_WORDS: 'casino, free money', POLICY_BLOCKED_PATTERNS: patterns } });
         client = await Client.open(stack.url());
     });
@@ -40,11 +41,38 @@ describe('policy of lists', () => {
     it('refuses words and patterns, whatever their case, but not parts of words', async () => {
         await says(new Person().note('Visit my CASINO!'), 'blocked: it contains "casino", which this relay does not take');
         await says(new Person().note('get Free Money now'), 'blocked: it contains "free money", which this relay does not take');
-        const refusal = 'blocked: it contains something that this relay does not take';
-        await says(new Person().note('CHEAP watches'), refusal);
-        await says(new Person().note('join t.me/scam'), refusal);
+        await says(new Person().note('CHEAP watches'), 'blocked: it contains something that this relay does not take');
+        await says(new Person().note('join t.me/scam'), 'blocked: it contains something that this relay does not take');
+        await says(new Person().note('look', { tags: [['t', 'casino']] }), 'blocked: it contains "casino", which this relay does not take');
         await client.accept(new Person().note('casinos are dull, so is cheap talk'));
         await client.accept(admin.note('I write about casino spam'));
+    });
+    it('explains which rule decides, and what the others think', async () => {
+        const manager = new Manager(stack, admin), spam = new Person().event({ kind: 7, content: 'casino' });
+        const { verdict, rule, message, author, rules } = await manager.call('explainpolicy', spam);
+        assert.deepEqual([verdict, rule, message], ['blocked', 'kind_list', 'blocked: this relay does not take events of this kind']);
+        assert.deepEqual([author.pubkey, author.tier, author.why, author.level], [spam.pubkey, 'known', 'this relay has no web of trust', null]);
+        assert.deepEqual(rules.filter((r) => r.verdict !== 'accepted').map((r) => r.name), ['kind_list', 'words']);
+        assert.deepEqual((await manager.call('explainpolicy', { ...spam, content: 'another' })).rules.find((r) => r.name === 'signature').verdict, 'invalid');
+        assert.equal((await manager.call('explainpolicy', spam.pubkey)).verdict, 'accepted');
+        assert.equal((await manager.call('explainpolicy', spam.pubkey, 7)).rule, 'kind_list');
+        assert.equal((await manager.call('explainpolicy', enemy.pubkey)).rule, 'pubkey_list');
+        assert.equal((await manager.call('explainpolicy', spam.pubkey, 1111)).message, 'pow: difficulty 0 is less than 8');
+        await assert.rejects(manager.call('explainpolicy', 'nobody'), /invalid params/);
+        await assert.rejects(manager.call('explainpolicy', { id: 1 }), /invalid params/);
+    });
+    it('counts refusals by rule', async () => {
+        const text = await (await fetch(`http://127.0.0.1:${stack.handlerPort()}/metrics`)).text();
+        const count = (rule) => Number(text.match(new RegExp(`tandem_eh_policy_refusals_total\\{rule="${rule}"\\} (\\d+)`))[1]);
+        assert.ok(count('kind_list') >= 2);
+        assert.ok(count('pubkey_list') >= 1);
+        assert.ok(count('words') >= 5);
+        assert.equal(count('banned'), 0);
+    });
+    it('is told in plain words', async () => {
+        const { policy } = await (await fetch(`http://127.0.0.1:${stack.handlerPort()}/v1/control`, { headers: { Authorization: 'Bearer a-token-for-tests' } })).json();
+        for (const sentence of ['Everybody may write.', 'Takes no events of kind 7, 40-44.', 'Some kinds of events need proof of work, but not those of trusted people.', 'Some words are not taken.'])
+            assert.ok(policy.includes(sentence), `${sentence} in ${JSON.stringify(policy)}`);
     });
     it('a text made to be costly is no way to hold others up', async () => {
         const start = Date.now();
