@@ -15,8 +15,9 @@
 
 enum {
     DRAIN_TICK_MS = 50,
-    SETTLE_MS = 2000, /* at most this long for the event handler's last verdicts */
-    DRAIN_MS = 9000,  /* then whoever is left is cut */
+    SETTLE_MS = 1500, /* at most this long for the event handler's last verdicts */
+    CATCH_UP = 2,    /* after a stall: times as many clients per tick as planned, not all at once */
+    DRAIN_MS = 9000, /* then whoever is left is cut */
 };
 
 /* ---- /readyz ---- */
@@ -83,7 +84,7 @@ static void on_control_changed(struct control_watch *watch, const struct control
 
 static void enter(struct gateway *g, enum gateway_phase phase)
 {
-    static const char *const names[] = {"serving", "unready", "settling", "closing", "leaving"};
+    static const char *const names[] = {"serving", "unready", "closing", "leaving"};
 
     assert(phase == g->phase + 1);
     g->phase = phase;
@@ -94,35 +95,42 @@ static void stop_taking(struct gateway *g, uint64_t now)
 {
     if (now - g->drain_began_ms < (uint64_t)g->cfg->unready_seconds * 1000)
         return;
-    enter(g, GATEWAY_SETTLING);
-    g->settling_began_ms = now;
+    enter(g, GATEWAY_CLOSING);
+    g->closing_began_ms = now;
+    g->to_dismiss = conns_clients();
     listener_close(&g->public);
     conns_drain();
 }
 
-static void settle(struct gateway *g, uint64_t now)
+/* How many more clients should go now, so that they come back spread over the same time. */
+static size_t clients_due(const struct gateway *g, uint64_t passed_ms, uint64_t spread_ms)
 {
-    if (!upstream_idle(g->upstream) && now - g->settling_began_ms < SETTLE_MS)
-        return;
-    enter(g, GATEWAY_CLOSING);
-    g->closing_began_ms = now;
-    g->to_close = conns_clients();
+    size_t due, most;
+
+    if (spread_ms == 0 || passed_ms >= spread_ms + SETTLE_MS)
+        return g->to_dismiss - g->dismissed;
+    due = passed_ms < spread_ms ? (size_t)(g->to_dismiss * passed_ms / spread_ms) : g->to_dismiss;
+    most = (size_t)(g->to_dismiss * DRAIN_TICK_MS * CATCH_UP / spread_ms) + 1;
+    return due - g->dismissed < most ? due - g->dismissed : most;
 }
 
-/* Closes as many clients as should be closed by now, so that they come back spread over the same
- * time. */
 static void close_clients(struct gateway *g, uint64_t now)
 {
     uint64_t spread_ms = (uint64_t)g->cfg->shutdown_spread_seconds * 1000;
     uint64_t passed_ms = now - g->closing_began_ms;
-    size_t due = g->to_close;
+    size_t due = clients_due(g, passed_ms, spread_ms);
 
-    if (passed_ms < spread_ms)
-        due = (size_t)(g->to_close * passed_ms / spread_ms);
-    conns_close_some(due - g->closed);
-    g->closed = due;
+    conns_dismiss(due);
+    g->dismissed += due;
+    conns_close_dismissed(passed_ms >= spread_ms + SETTLE_MS);
     if (conns_clients() == 0)
         enter(g, GATEWAY_LEAVING);
+}
+
+/* What was taken from clients that have gone since is sent nevertheless. */
+static bool may_leave(const struct gateway *g)
+{
+    return g->phase == GATEWAY_LEAVING && conns_count() == 0 && upstream_idle(g->upstream);
 }
 
 static void on_drain_clock(uv_timer_t *timer)
@@ -132,11 +140,9 @@ static void on_drain_clock(uv_timer_t *timer)
 
     if (g->phase == GATEWAY_UNREADY)
         stop_taking(g, now);
-    if (g->phase == GATEWAY_SETTLING)
-        settle(g, now);
     if (g->phase == GATEWAY_CLOSING)
         close_clients(g, now);
-    if ((g->phase == GATEWAY_LEAVING && conns_count() == 0) || now - g->drain_began_ms > DRAIN_MS)
+    if (may_leave(g) || now - g->drain_began_ms > DRAIN_MS)
         uv_stop(&g->loop);
 }
 

@@ -8,15 +8,13 @@
  *      | SIGTERM or SIGINT
  *   UNREADY     for WS_UNREADY_SECONDS
  *      |
- *   SETTLING    until no EVENT waits for its OK
- *      |
- *   CLOSING     until all clients have been told, spread over WS_SHUTDOWN_SECONDS
- *      |
+ *   CLOSING     until all clients have been told, spread over WS_SHUTDOWN_SECONDS; each of them is
+ *      |        served until its turn comes, and then gets the OKs that it waits for
  *   LEAVING     until all are gone; then run returns
  *
  * From UNREADY on /readyz says no, so that a balancer stops sending clients here while those whom
- * it still sends are served. From SETTLING on nobody is accepted and nothing is read from clients.
- * The way from the signal to the end takes less than 10 seconds, whatever the clients do.
+ * it still sends are served. From CLOSING on nobody is accepted. The way from the signal to the end
+ * takes less than 10 seconds, whatever the clients do.
  */
 #include <uv.h>
 
@@ -32,7 +30,6 @@ struct upstream;
 enum gateway_phase {
     GATEWAY_SERVING,
     GATEWAY_UNREADY,
-    GATEWAY_SETTLING,
     GATEWAY_CLOSING,
     GATEWAY_LEAVING,
 };
@@ -52,9 +49,8 @@ struct gateway {
     uv_timer_t drain_clock;
     enum gateway_phase phase;
     uint64_t drain_began_ms;
-    uint64_t settling_began_ms;
     uint64_t closing_began_ms;
-    size_t to_close, closed; /* clients, in CLOSING */
+    size_t to_dismiss, dismissed; /* clients, in CLOSING */
 };
 
 /* Takes over both sockets; metrics_fd is -1 where another worker serves the metrics. Logs what

@@ -36,7 +36,7 @@ static bool wants_to_read(const struct conn *c)
 {
     if (c->state != CONN_OPEN)
         return c->state != CONN_GONE;
-    return !c->paused && !conns.draining && c->out.bytes <= conns.stop_reading_bytes;
+    return !c->paused && !c->dismissed && c->out.bytes <= conns.stop_reading_bytes;
 }
 
 static void update_poll(struct conn *c)
@@ -488,7 +488,7 @@ static uint32_t at_most(uint32_t a, uint32_t b)
  * deadline. */
 static void on_open_timer(struct conn *c, uint32_t now)
 {
-    uint32_t silent = c->paused || conns.draining ? 0 : now - c->last_seen;
+    uint32_t silent = c->paused || c->dismissed ? 0 : now - c->last_seen;
     uint32_t next;
 
     if (silent >= conns.silence_ticks ||

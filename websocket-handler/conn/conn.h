@@ -35,6 +35,8 @@ struct conn_ops {
     /* The outbound queue fell below its low mark after conn_send_* had returned false or
      * conn_is_congested() true. */
     void (*drained)(struct session *s);
+    /* Is nothing that the client has sent still waiting to be acknowledged? */
+    bool (*settled)(const struct session *s);
     /* The connection has ended; the session must be freed. Nothing may be sent any more. Comes at
      * the end of the loop turn, never from within another function of this header. */
     void (*closed)(struct session *s);

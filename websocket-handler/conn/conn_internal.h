@@ -66,6 +66,7 @@ struct conn {
     bool congested : 1; /* above the soft mark, and not yet below the low one */
     bool drained : 1;   /* the session is to be told that it may produce again */
     bool paused : 1;    /* by the session */
+    bool dismissed : 1; /* nothing more is read: ends when it is settled */
     bool cut : 1;       /* ends without a farewell */
     bool announced : 1; /* a PROXY header comes before the request */
     bool counted : 1;   /* among its address' connections (limit/limits.h) */
@@ -96,10 +97,10 @@ struct conns {
     size_t unflushed;  /* bytes queued since the dirty connections were last written */
     size_t n_clients;  /* WebSocket clients that are OPEN */
     size_t n_all;
-    size_t n_rpcs;         /* connections in BODY or WAITING */
-    size_t queued;         /* bytes in all queues */
-    uint32_t close_cursor; /* slot that conns_close_some() looks at next */
-    bool draining;
+    size_t n_rpcs;      /* connections in BODY or WAITING */
+    size_t queued;      /* bytes in all queues */
+    uint32_t dismissed; /* slots below this one have been dismissed */
+    bool draining;      /* nobody is let in */
     /* Settings, as numbers of the right kind. */
     size_t soft_bytes, low_bytes, hard_bytes, total_bytes, stop_reading_bytes;
     size_t max_clients;

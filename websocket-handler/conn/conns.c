@@ -181,22 +181,28 @@ void conns_accept(int fd, enum http_port port)
 void conns_drain(void)
 {
     conns.draining = true;
-    for (uint32_t i = 0; i < conns.table.n_slots; i++) {
-        if (conns.table.slots[i].conn)
-            conn_mark_dirty(
-                conns.table.slots[i].conn); /* its poll handle follows at the end of the turn */
-    }
 }
 
-void conns_close_some(size_t n)
+void conns_dismiss(size_t n)
 {
-    while (n > 0 && conns.close_cursor < conns.table.n_slots) {
-        struct conn *c = conns.table.slots[conns.close_cursor++].conn;
+    while (n > 0 && conns.dismissed < conns.table.n_slots) {
+        struct conn *c = conns.table.slots[conns.dismissed++].conn;
 
         if (!c || c->state != CONN_OPEN)
             continue;
-        conn_close(c, CONN_CLOSE_SHUTDOWN);
+        c->dismissed = true;
+        conn_mark_dirty(c); /* its poll handle follows at the end of the turn */
         n--;
+    }
+}
+
+void conns_close_dismissed(bool at_once)
+{
+    for (uint32_t i = 0; i < conns.dismissed; i++) {
+        struct conn *c = conns.table.slots[i].conn;
+
+        if (c && c->state == CONN_OPEN && (at_once || conns.ops->settled(c->session)))
+            conn_close(c, CONN_CLOSE_SHUTDOWN);
     }
 }
 

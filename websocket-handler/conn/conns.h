@@ -6,7 +6,8 @@
  * process-wide. Loop thread only.
  *
  * Start: conn_set_ops(); conns_open(); then conns_accept() for each new socket. End: conns_drain();
- * conns_close_some() until conns_count() is 0; conns_close(); run the loop until it is empty.
+ * conns_dismiss() and conns_close_dismissed() until conns_count() is 0; conns_close(); run the loop
+ * until it is empty.
  */
 #include <uv.h>
 
@@ -20,10 +21,13 @@ void conns_set_limits(struct limits *limits);
 NODISCARD enum err conns_open(uv_loop_t *loop, const struct site *site);
 /* Takes over fd, a connected non-blocking socket. Serves it, refuses it or closes it. */
 void conns_accept(int fd, enum http_port port);
-/* From now on nothing more is read from clients, so that what is in flight comes to its end. */
+/* From now on nobody is let in; who is in is served as ever. */
 void conns_drain(void);
-/* Closes the next n clients with code 1012. */
-void conns_close_some(size_t n);
+/* Nothing more is read from the next n clients. */
+void conns_dismiss(size_t n);
+/* Closes those, with code 1012, that have been dismissed and are settled, or at_once also those
+ * that still wait. */
+void conns_close_dismissed(bool at_once);
 /* WebSocket clients that have not been told to go. */
 size_t conns_clients(void);
 /* Connections of every kind and state. */

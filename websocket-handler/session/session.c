@@ -123,11 +123,17 @@ static void session_binary(struct session *s)
     (void)!reply_notice(s, SLICE("invalid: binary messages are not understood, send JSON as text"));
 }
 
+static bool session_settled(const struct session *s)
+{
+    return s->pending_events == 0;
+}
+
 const struct conn_ops session_conn_ops = {
     .opened = session_opened,
     .message = session_dispatch,
     .binary = session_binary,
     .drained = subs_drained,
+    .settled = session_settled,
     .closed = session_closed,
 };
 

@@ -27,8 +27,7 @@ struct upstream {
 struct upstream *upstream_start(uv_loop_t *loop, const struct config *cfg);
 /* Can at least one event handler take work? If not, *reason is a static sentence for /readyz. */
 bool upstream_ready(const struct upstream *u, const char **reason);
-/* No EVENT is waiting for its verdict: what a draining process waits for before it closes its
- * clients. */
+/* No EVENT is waiting for its verdict: what a draining process waits for before it ends. */
 bool upstream_idle(const struct upstream *u);
 /* Cancels everything and closes all handles; memory goes when the loop has run their close
  * callbacks. Call after live_stop() and after the last connection has ended. NULL is fine. */

@@ -38,7 +38,7 @@ static struct {
     struct session *newest;
     int n_opened, n_closed, n_drained;
     char host[64], address[64];
-    bool refuse;
+    bool refuse, unsettled;
     struct refbuf *body;
 } relay;
 
@@ -94,6 +94,12 @@ static void drained(struct session *s)
     relay.n_drained++;
 }
 
+static bool settled(const struct session *s)
+{
+    assert_ptr_equal(conn_session(s->conn), s);
+    return !relay.unsettled;
+}
+
 static void closed(struct session *s)
 {
     if (relay.newest == s)
@@ -102,7 +108,7 @@ static void closed(struct session *s)
     free(s);
 }
 
-static const struct conn_ops ops = {opened, message, binary, drained, closed};
+static const struct conn_ops ops = {opened, message, binary, drained, settled, closed};
 
 static int start(int64_t total_bytes)
 {
@@ -576,12 +582,24 @@ static void a_drain_lets_clients_go_with_1012(void **state)
     client_say(&late, UPGRADE);
     wait_text(&late, "HTTP/1.1 503 ");
     client_close(&late);
-    client_frame(&clients[0], 0x81, "unheard");
+    client_frame(&clients[0], 0x81, "heard");
+    wait_text(&clients[0], "heard");
+    conns_close_dismissed(true);
+    assert_int_equal(conns_clients(), 3);
+    relay.unsettled = true;
+    conns_dismiss(1);
+    conns_close_dismissed(false);
+    assert_int_equal(conns_clients(), 3);
+    turn(&clients[0], true, 10);
+    client_frame(&clients[0], 0x81, "unread");
     turn(&clients[0], true, 20);
-    assert_false(client_has(&clients[0], "unheard"));
-    conns_close_some(1);
+    assert_false(client_has(&clients[0], "unread"));
+    conns_close_dismissed(true);
     assert_int_equal(conns_clients(), 2);
-    conns_close_some(5);
+    relay.unsettled = false;
+    conns_dismiss(5);
+    assert_int_equal(conns_clients(), 2);
+    conns_close_dismissed(false);
     assert_int_equal(conns_clients(), 0);
     for (size_t i = 0; i < 3; i++) {
         wait_text(&clients[i], "\x03\xf4"); /* 1012 */
