@@ -6,7 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sleep, until } from './client.mjs';
+import { until } from './client.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const services = join(root, 'tests/support/services.sh');
@@ -130,7 +130,11 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
             s.signal('SIGCONT');
             s.signal('SIGTERM');
         }
-        await Promise.all(all.map((s) => Promise.race([s.exited, sleep(12000).then(() => s.kill('SIGKILL'))])));
+        await Promise.all(all.map(async (s) => {
+            const late = setTimeout(() => s.kill('SIGKILL'), 12000);
+            await s.exited;
+            clearTimeout(late); // it would keep the test's process alive
+        }));
         execFileSync(services, ['stop', dir, '--now'], { stdio: 'ignore' });
         if (process.env.TANDEM_SHOW_LOGS) for (const s of [...stack.fronts, ...stack.handlers]) console.error(`--- ${s.name} ${s.port}\n${s.output}`);
         rmSync(dir, { recursive: true, force: true });
