@@ -43,6 +43,7 @@ it('a full disk refuses writes with error: and recovers', async (t) => {
 
     await stack.exec('keeper', 'rm', '/disk/ballast');
     await until(async () => (await publish()).ok, { ms: 90000, what: 'a write is accepted again' });
+    await sleep(2000); // every connection for reading is tried again within a second or so
     const found = [];
     for (const id of accepted) found.push(...(await client.ids({ ids: [id] })));
     assert.deepEqual(found, accepted);
