@@ -1,6 +1,7 @@
 // An upgrade under load: every service is restarted, one after the other, behind a balancer, while two thousand clients are subscribed and others
 // publish. P1: what was acknowledged is kept. P2 and P4: who reconnects with `since` holds everything, and nothing came twice.
 import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { Balancer } from './lib/balancer.mjs';
@@ -127,7 +128,8 @@ const refusals = (name) => everyone().flatMap((c) => c.refusals).filter((r) => r
 const acked = () => publishers.flatMap((p) => p.acked);
 
 const allLive = () => until(() => subscribers.every((s) => s.live), { ms: 20000, what: 'all subscribers to be live' });
-const ready = () => until(() => balancer.backends.every((b) => b.ready), { ms: 15000, what: 'all front ends to be ready' });
+const ready = () => until(() => balancer.backends.every((b) => b.ready), { ms: 15000, what: 'all front ends to be ready' })
+    .catch((error) => assert.fail(`${error.message}: ${balancer.backends.map((b) => b.said.trim()).join('; ')}`));
 
 // Publishing goes on: each publisher gets another OK.
 const progress = async () => {
@@ -177,18 +179,21 @@ after(async () => {
 describe('rolling restart', () => {
     it('front ends: not ready before the port closes, clients leave spread and come back once', async () => {
         phase = 'front ends';
+        const lag = monitorEventLoopDelay({ resolution: 5 }); // what this process does not get round to seems to happen at once
+        lag.enable();
         for (const [i, front] of stack.fronts.entries()) {
+            lag.reset();
             const backend = balancer.backends[i], began = Date.now(), seen = backend.seen.length;
             await leave(front);
             await allLive();
             const moved = subscribers.flatMap((s) => s.closes).filter((c) => c.at >= began);
             assert.ok(moved.length >= SUBSCRIBERS / 3, `${moved.length} clients had to move`);
             assert.deepEqual([...new Set(moved.map((c) => c.code))], [1012]);
-            const burst = densest(moved.map((c) => c.at), 50);
-            assert.ok(burst <= moved.length * 0.3, `${burst} of ${moved.length} clients were closed within 50 ms`);
+            const burst = densest(moved.map((c) => c.at), 50), allowed = moved.length * (0.2 + 2 * lag.max / 1e9 / SPREAD_SECONDS);
+            assert.ok(burst <= allowed, `${burst} of ${moved.length} clients were closed within 50 ms, ${allowed} are allowed`);
             const arrivals = balancer.accepted.filter((at) => at >= began);
             assert.ok(arrivals.length <= moved.length + 2 * (PUBLISHERS + 1), `${arrivals.length} connections of ${moved.length} clients`);
-            assert.ok(densest(arrivals, 100) <= moved.length * 0.4, `${densest(arrivals, 100)} of ${arrivals.length} came within 100 ms`);
+            assert.ok(densest(arrivals, 50) <= allowed, `${densest(arrivals, 50)} of ${arrivals.length} came within 50 ms, ${allowed} are allowed`);
             await until(() => backend.seen.at(-1).answer === 'refused', { what: 'the balancer to see it gone' });
             assert.deepEqual(backend.seen.slice(seen).map((s) => s.answer), [503, 'refused']);
             await front.start();

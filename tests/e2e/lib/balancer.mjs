@@ -4,11 +4,12 @@ import net from 'node:net';
 
 const PROBE_MS = 100, PROBE_TIMEOUT_MS = 5000;
 
-const probe = (port) => fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS), headers: { connection: 'close' } }).then(async (r) => (await r.text(), r.status), () => 'refused');
+const probe = (port) => fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS), headers: { connection: 'close' } })
+    .then(async (r) => ({ said: await r.text(), answer: r.status }), (error) => ({ answer: 'refused', said: `${error.cause ?? error}` }));
 
 export class Balancer {
     constructor(ports) {
-        this.backends = ports.map((port) => ({ port, ready: false, seen: [] })); // seen: what /readyz said, each time that it said something new
+        this.backends = ports.map((port) => ({ port, ready: false, said: '', seen: [] })); // seen: the status of /readyz, each time that it changed
         this.turn = 0;
         this.refusals = []; // {port, at}: a backend that was ready by its last probe and refused a connection
         this.accepted = []; // when connections came
@@ -26,7 +27,8 @@ export class Balancer {
     }
 
     async look(backend) {
-        const answer = await probe(backend.port);
+        const { answer, said } = await probe(backend.port);
+        backend.said = said;
         backend.ready = answer === 200;
         if (backend.seen.at(-1)?.answer !== answer) backend.seen.push({ answer, at: Date.now() });
     }
