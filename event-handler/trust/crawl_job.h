@@ -2,7 +2,8 @@
 #define EVENT_HANDLER_TRUST_CRAWL_JOB_H
 /*
  * A crawl (crawler.h) beside the builder's own work: a thread that asks other relays for the lists
- * of some authors and keeps what it gets until the builder comes for it.
+ * of some authors and holds what it gets until the builder comes for it; when that is much, it
+ * waits for the builder.
  */
 #include "nostr/keys.h"
 #include "trust/crawler.h"
@@ -13,10 +14,13 @@ struct crawl_job;
  * memory. health is borrowed until crawl_job_free(). */
 struct crawl_job *crawl_job_start(const struct config *cfg, const struct pubkey *authors, size_t n,
                                   bool impatient, struct relay_health *health);
+/* Nothing more will come. */
 bool crawl_job_is_done(const struct crawl_job *job);
-/* Calls fn for the JSON of each event that came, after crawl_job_is_done(). */
-void crawl_job_each(const struct crawl_job *job, void (*fn)(struct slice json, void *ctx),
-                    void *ctx);
+/* The JSON of the next event that came, good until the next call. False when there is none at the
+ * moment. */
+bool crawl_job_next(struct crawl_job *job, struct slice *json);
+/* After crawl_job_is_done(): did any relay answer? */
+bool crawl_job_was_answered(const struct crawl_job *job);
 /* Ends it early if need be. NULL is fine. */
 void crawl_job_free(struct crawl_job *job);
 

@@ -8,6 +8,7 @@
 /* A list is a run of `follow`; a list that is replaced leaves its old run behind until enough of
  * that has gathered. */
 struct run {
+    bool is_set; /* if only to nobody */
     uint32_t n;
     size_t first;
 };
@@ -24,8 +25,7 @@ struct graph {
     uint32_t *follow;
     size_t n_follow, room_follow; /* with what was left behind */
     size_t n_live;                /* in lists */
-    uint8_t *muted;
-    size_t n_muted;
+    struct key_set muted;
 };
 
 /* ---- people ---- */
@@ -54,7 +54,7 @@ void graph_free(struct graph *g)
     free(g->list);
     free(g->mark);
     free(g->follow);
-    free(g->muted);
+    key_set_deinit(&g->muted);
     free(g);
 }
 
@@ -200,22 +200,22 @@ bool graph_set_list(struct graph *g, const struct pubkey *author, const uint8_t 
     }
     g->n_live = g->n_live - g->list[self].n + kept;
     g->n_follow += kept;
-    g->list[self] = (struct run){(uint32_t)kept, first};
+    g->list[self] = (struct run){true, (uint32_t)kept, first};
     return true;
 }
 
-bool graph_set_mutes(struct graph *g, const uint8_t *muted, size_t n)
+bool graph_has_list(const struct graph *g, const struct pubkey *author)
 {
-    uint8_t *copy = malloc(n ? 32 * n : 1);
+    uint32_t who = find(g, author->b);
 
-    if (!copy)
-        return false;
-    if (n)
-        memcpy(copy, muted, 32 * n);
-    free(g->muted);
-    g->muted = copy;
-    g->n_muted = n;
-    return true;
+    return who != NOBODY && g->list[who].is_set;
+}
+
+void graph_set_mutes(struct graph *g, struct key_set *muted)
+{
+    key_set_deinit(&g->muted);
+    g->muted = *muted;
+    *muted = (struct key_set){0};
 }
 
 size_t graph_people(const struct graph *g)
@@ -231,7 +231,7 @@ size_t graph_follows(const struct graph *g)
 size_t graph_memory(const struct graph *g)
 {
     return sizeof *g + (g->mask + 1) * sizeof *g->slot + g->room_follow * sizeof *g->follow +
-           g->room * (sizeof *g->key + sizeof *g->list + sizeof *g->mark) + 32 * g->n_muted;
+           g->room * (sizeof *g->key + sizeof *g->list + sizeof *g->mark) + 32 * g->muted.room;
 }
 
 /* ---- the circle ---- */
@@ -248,7 +248,11 @@ struct circle {
 
 static void admit(struct circle *c, uint32_t who, unsigned level)
 {
-    if (c->level[who] != TRUST_LEVEL_NONE || key_set_has_pubkey(c->banned, &c->g->key[who]))
+    const struct pubkey *pk = &c->g->key[who];
+
+    if (c->level[who] != TRUST_LEVEL_NONE)
+        return;
+    if (level > 0 && (key_set_has_pubkey(c->banned, pk) || key_set_has_pubkey(&c->g->muted, pk)))
         return;
     c->level[who] = (uint8_t)level;
     c->member[c->n++] = who;
@@ -316,13 +320,15 @@ static bool put_person(struct trust_table *t, const struct circle *c, uint32_t i
     struct trust_entry e = {.pubkey = c->g->key[i],
                             .level = c->level[i],
                             .trusted = c->level[i] != TRUST_LEVEL_NONE,
+                            .follows = c->level[i] == 0 && c->g->list[i].n > 0,
                             .followers = (uint16_t)(followers < 65535 ? followers : 65535)};
 
     return trust_table_put(t, &e);
 }
 
 /* Roots without a list, and the muted, may be nobody the graph knows. */
-static bool put_special(struct trust_table *t, const struct graph *g, const struct key_set *roots)
+static bool put_special(struct trust_table *t, const struct key_set *muted,
+                        const struct key_set *roots)
 {
     for (size_t i = 0; i < roots->n; i++) {
         struct trust_entry e = {.trusted = true};
@@ -331,11 +337,13 @@ static bool put_special(struct trust_table *t, const struct graph *g, const stru
         if (!trust_table_find(t, &e.pubkey) && !trust_table_put(t, &e))
             return false;
     }
-    for (size_t i = 0; i < g->n_muted; i++) {
+    for (size_t i = 0; i < muted->n; i++) {
         struct trust_entry e = {.level = TRUST_LEVEL_NONE};
         const struct trust_entry *known;
 
-        memcpy(e.pubkey.b, g->muted + 32 * i, 32);
+        memcpy(e.pubkey.b, muted->key[i], 32);
+        if (key_set_has_pubkey(roots, &e.pubkey))
+            continue;
         known = trust_table_find(t, &e.pubkey);
         if (known)
             e = *known;
@@ -348,7 +356,7 @@ static bool put_special(struct trust_table *t, const struct graph *g, const stru
 
 static struct trust_table *make_table(const struct circle *c, const struct key_set *roots)
 {
-    size_t n = roots->n + c->g->n_muted;
+    size_t n = roots->n + c->g->muted.n;
     struct trust_table *t;
     bool good = true;
 
@@ -359,7 +367,7 @@ static struct trust_table *make_table(const struct circle *c, const struct key_s
         if (c->followers[i] > 0 || c->level[i] != TRUST_LEVEL_NONE)
             good = put_person(t, c, i);
     }
-    if (t && good && put_special(t, c->g, roots))
+    if (t && good && put_special(t, &c->g->muted, roots))
         return t;
     trust_table_free(t);
     return NULL;

@@ -28,11 +28,14 @@ void graph_free(struct graph *g); /* NULL is fine */
  * all. False without memory. */
 NODISCARD bool graph_set_list(struct graph *g, const struct pubkey *author, const uint8_t *follows,
                               size_t n);
-/* The roots' lists of muted people together: n keys. False without memory. */
-NODISCARD bool graph_set_mutes(struct graph *g, const uint8_t *muted, size_t n);
+/* Was the list of author ever set, if only to nobody? */
+bool graph_has_list(const struct graph *g, const struct pubkey *author);
+/* The roots' lists of muted people together, which are taken over. */
+void graph_set_mutes(struct graph *g, struct key_set *muted);
 
 /*
- * Computes everybody's level and followers. The banned are let in nowhere, and vouch for nobody.
+ * Computes everybody's level and followers. The banned and the muted are let in nowhere, and vouch
+ * for nobody; not so roots.
  * Somebody who is trusted in previous (NULL for none) stays so with one follower fewer than it
  * takes to get in, so that one person's mishap with a list evicts nobody. The table holds all who
  * are followed by anyone of the circle; NULL without memory.

@@ -9,6 +9,7 @@ enum {
     KEY_BYTES = 32,
     HOLD_LEAST = 10, /* people; shorter lists may shrink as they like */
     SECONDS_PER_DAY = 86400,
+    HOLD_SECONDS = 2 * SECONDS_PER_DAY,
 };
 
 static int compare(const void *a, const void *b)
@@ -71,29 +72,44 @@ static bool collapsed(struct slice old, struct slice keys)
     return kept * 10 < count(old);
 }
 
-/* Takes out of *keys those new people that are too many for one day. False without memory. */
-static bool cap_vouches(const struct trust_list *old, unsigned most_new, struct arena *arena,
-                        struct trust_list *list, bool *capped)
+/* Is what the newest version says held back because it lost so much, not because it was capped? */
+static bool holds_collapse(const struct trust_list *list)
 {
-    char *kept = arena_alloc(arena, list->keys.len);
+    return list->held.ptr && collapsed(list->keys, list->held);
+}
+
+/*
+ * list becomes what keys say, but for those new people that are too many for one day; old is what
+ * counted until now. list->vouches are the day's so far.
+ */
+static enum trust_list_change take_keys(struct slice keys, const struct trust_list *old,
+                                        unsigned most_new, struct arena *arena,
+                                        struct trust_list *list)
+{
+    char *kept = arena_alloc(arena, keys.len);
     size_t n = 0;
 
     if (!kept)
-        return false;
-    *capped = false;
-    for (size_t i = 0; i < count(list->keys); i++) {
-        const char *key = list->keys.ptr + i * KEY_BYTES;
+        return TRUST_LIST_NOMEM;
+    for (size_t i = 0; i < count(keys); i++) {
+        const char *key = keys.ptr + i * KEY_BYTES;
         bool is_new = !has(old->keys, key);
 
-        if (is_new && list->vouches >= (int64_t)most_new) {
-            *capped = true;
+        if (is_new && list->vouches >= (int64_t)most_new)
             continue;
-        }
         list->vouches += is_new;
         memcpy(kept + KEY_BYTES * n++, key, KEY_BYTES);
     }
     list->keys = slice_of(kept, n * KEY_BYTES);
-    return true;
+    list->held = n < count(keys) ? keys : (struct slice){0};
+    return n < count(keys) ? TRUST_LIST_CAPPED : TRUST_LIST_TAKEN;
+}
+
+/* The day's account, begun anew on another day. */
+static void count_day(struct trust_list *list, const struct trust_list *old, int64_t now)
+{
+    list->vouch_day = now / SECONDS_PER_DAY;
+    list->vouches = old->vouch_day == list->vouch_day ? old->vouches : 0;
 }
 
 /* A further version of a list whose author is no admin. */
@@ -101,17 +117,29 @@ static enum trust_list_change change(const struct trust_list *old,
                                      const struct trust_list_rules *rules, struct arena *arena,
                                      struct trust_list *list)
 {
-    bool capped;
-
-    list->vouches = old->vouch_day == list->vouch_day ? old->vouches : 0;
-    if (!old->held.ptr && collapsed(old->keys, list->keys)) {
+    count_day(list, old, rules->now);
+    if (!holds_collapse(old) && collapsed(old->keys, list->keys)) {
         list->held = list->keys.len ? list->keys : SLICE("");
         list->keys = old->keys;
         return TRUST_LIST_HELD;
     }
-    if (!cap_vouches(old, rules->most_new, arena, list, &capped))
-        return TRUST_LIST_NOMEM;
-    return capped ? TRUST_LIST_CAPPED : TRUST_LIST_TAKEN;
+    return take_keys(list->keys, old, rules->most_new, arena, list);
+}
+
+enum trust_list_change trust_list_ripen(const struct trust_list *old,
+                                        const struct trust_list_rules *rules, bool forced,
+                                        struct arena *arena, struct trust_list *out)
+{
+    enum trust_list_change result;
+
+    if (!old->held.ptr)
+        return TRUST_LIST_OLD;
+    if (holds_collapse(old) && !forced && rules->now < old->created_at + HOLD_SECONDS)
+        return TRUST_LIST_OLD;
+    *out = *old;
+    count_day(out, old, rules->now);
+    result = take_keys(old->held, old, rules->most_new, arena, out);
+    return slice_eq(out->keys, old->keys) && out->held.ptr ? TRUST_LIST_OLD : result;
 }
 
 enum trust_list_change trust_list_apply(const struct trust_list *old, const struct event *ev,

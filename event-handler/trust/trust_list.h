@@ -16,16 +16,16 @@ struct trust_list {
     struct event_id id; /* of the newest version; the lowest wins within a second */
     bool stored;        /* its event is in the store; false: fetched from another relay */
     struct slice keys;  /* 32 bytes each, ascending, each once: what counts */
-    struct slice held; /* what the newest version says, when it is not believed yet; ptr NULL: no */
-    int64_t vouch_day; /* days since 1970 */
-    int32_t vouches;   /* new people named on that day */
+    struct slice held;  /* what the newest version says, when not all of it counts; else ptr NULL */
+    int64_t vouch_day;  /* days since 1970 */
+    int32_t vouches;    /* new people named on that day */
 };
 
 enum trust_list_change {
     TRUST_LIST_OLD,    /* no newer than what is known, or from the future: nothing changes */
     TRUST_LIST_TAKEN,  /* counts as it is */
     TRUST_LIST_HELD,   /* lost nine tenths at once: the one before counts until it is confirmed */
-    TRUST_LIST_CAPPED, /* named more new people than one may in a day: those beyond do not count */
+    TRUST_LIST_CAPPED, /* names more new people than one may in a day: the others count later */
     TRUST_LIST_NOMEM
 };
 
@@ -43,5 +43,14 @@ struct trust_list_rules {
 enum trust_list_change trust_list_apply(const struct trust_list *old, const struct event *ev,
                                         const struct trust_list_rules *rules, struct arena *arena,
                                         struct trust_list *out);
+
+/*
+ * What becomes of a list as time passes: one that lost nine tenths counts after two days, or at
+ * once when forced, and of one that was capped a further day's share. TRUST_LIST_OLD: nothing
+ * changes. *out points into arena and old.
+ */
+enum trust_list_change trust_list_ripen(const struct trust_list *old,
+                                        const struct trust_list_rules *rules, bool forced,
+                                        struct arena *arena, struct trust_list *out);
 
 #endif

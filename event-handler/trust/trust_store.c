@@ -7,12 +7,12 @@
 #include "nostr/kind.h"
 
 enum {
-    LIST_PAGE = 500,
     PART_PEOPLE = 20000, /* of a generation in one row */
     PERSON_BYTES = 36,
     KEEP_GENERATIONS = 20,
     BIT_TRUSTED = 1,
     BIT_MUTED = 2,
+    BIT_FOLLOWS = 4,
 };
 
 /* ---- reading lists ---- */
@@ -35,46 +35,77 @@ static struct trust_list read_list(const PGresult *r, int row)
     return list;
 }
 
-/* The page of lists behind (author, kind). */
-static enum err fetch_lists(struct db *db, const struct trust_list *behind, PGresult **rows)
+static enum err each_list(const PGresult *rows, trust_list_fn *fn, void *ctx)
 {
+    for (int i = 0; i < PQntuples(rows); i++) {
+        struct trust_list list = read_list(rows, i);
+
+        if (!fn(&list, ctx))
+            return ERR_NOMEM;
+    }
+    return OK;
+}
+
+static enum err lists_of(struct db *db, int kind, const struct pubkey *authors, size_t n,
+                         trust_list_fn *fn, void *ctx)
+{
+    struct slice keys[TRUST_STORE_STEP];
     struct db_params p;
+    PGresult *rows;
     enum err err;
 
+    for (size_t i = 0; i < n; i++)
+        keys[i] = slice_of((const char *)authors[i].b, sizeof authors[i].b);
     db_params_init(&p);
-    db_param_bytes(&p, behind->author.b, sizeof behind->author.b);
-    db_param_int4(&p, behind->kind);
-    db_param_int8(&p, LIST_PAGE);
-    err = db_exec(db, "wot_lists_page",
-                  "SELECT " LIST_COLUMNS " FROM wot_lists WHERE (author, kind) > ($1, $2)"
-                  " ORDER BY author, kind LIMIT $3",
-                  &p, rows);
+    db_param_int4(&p, kind);
+    db_param_bytea_array(&p, keys, n);
+    err = db_exec(db, "wot_lists_of",
+                  "SELECT " LIST_COLUMNS " FROM wot_lists"
+                  " WHERE kind = $1 AND author = ANY($2::bytea[])",
+                  &p, &rows);
     db_params_reset(&p);
+    if (err)
+        return err;
+    err = each_list(rows, fn, ctx);
+    PQclear(rows);
     return err;
 }
 
-enum err trust_store_each_list(struct db *db, trust_list_fn *fn, void *ctx)
+enum err trust_store_lists_of(struct db *db, int kind, const struct pubkey *authors, size_t n,
+                              trust_list_fn *fn, void *ctx)
 {
-    struct trust_list list = {.kind = -1};
-    PGresult *rows;
-    int n = LIST_PAGE;
+    enum err err = OK;
 
-    while (n == LIST_PAGE) {
-        enum err err = fetch_lists(db, &list, &rows);
+    for (size_t first = 0; !err && first < n; first += TRUST_STORE_STEP) {
+        size_t step = n - first < TRUST_STORE_STEP ? n - first : TRUST_STORE_STEP;
 
-        if (err)
-            return err;
-        n = PQntuples(rows);
-        for (int i = 0; i < n; i++) {
-            list = read_list(rows, i);
-            if (!fn(&list, ctx)) {
-                PQclear(rows);
-                return ERR_NOMEM;
-            }
-        }
-        PQclear(rows);
+        err = lists_of(db, kind, authors + first, step, fn, ctx);
     }
-    return OK;
+    return err;
+}
+
+enum err trust_store_held_lists(struct db *db, const struct trust_list *last, trust_list_fn *fn,
+                                void *ctx, int *n)
+{
+    struct db_params p;
+    PGresult *rows;
+    enum err err;
+
+    db_params_init(&p);
+    db_param_bytes(&p, last->author.b, sizeof last->author.b);
+    db_param_int4(&p, last->kind);
+    db_param_int8(&p, TRUST_STORE_STEP);
+    err = db_exec(db, "wot_lists_held",
+                  "SELECT " LIST_COLUMNS " FROM wot_lists WHERE held IS NOT NULL"
+                  " AND (author, kind) > ($1, $2) ORDER BY author, kind LIMIT $3",
+                  &p, &rows);
+    db_params_reset(&p);
+    if (err)
+        return err;
+    *n = PQntuples(rows);
+    err = each_list(rows, fn, ctx);
+    PQclear(rows);
+    return err;
 }
 
 enum err trust_store_find_list(struct db *db, const struct pubkey *author, int kind,
@@ -189,32 +220,20 @@ enum err trust_store_put_lists(struct db *db, const struct trust_list *lists, si
     return err;
 }
 
-static enum err run_prepared(struct db *db, const char *name, const char *sql, bool *changed)
+enum err trust_store_empty_deleted(struct db *db)
 {
     PGresult *r;
-    enum err err = db_exec(db, name, sql, NULL, &r);
+    enum err err = db_exec(db, "wot_lists_empty",
+                           "UPDATE wot_lists l SET keys = '', held = NULL, stored = false"
+                           " WHERE stored AND NOT EXISTS"
+                           " (SELECT FROM events e WHERE e.id = l.id) AND NOT EXISTS"
+                           " (SELECT FROM events e, wot_progress p"
+                           " WHERE e.seq > p.seq AND e.kind IN (3, 10000))",
+                           NULL, &r);
 
-    if (err)
-        return err;
-    if (changed)
-        *changed = strcmp(PQcmdTuples(r), "0") != 0;
-    PQclear(r);
-    return OK;
-}
-
-enum err trust_store_forget_deleted(struct db *db, bool *removed)
-{
-    return run_prepared(db, "wot_lists_forget",
-                        "DELETE FROM wot_lists l WHERE stored AND NOT EXISTS"
-                        " (SELECT FROM events e WHERE e.id = l.id)",
-                        removed);
-}
-
-enum err trust_store_confirm_held(struct db *db)
-{
-    return run_prepared(db, "wot_lists_confirm",
-                        "UPDATE wot_lists SET keys = held, held = NULL WHERE held IS NOT NULL",
-                        NULL);
+    if (!err)
+        PQclear(r);
+    return err;
 }
 
 /* ---- news ---- */
@@ -223,9 +242,10 @@ enum err trust_store_news(struct db *db, struct trust_news *out)
 {
     PGresult *r;
     enum err err = db_exec(db, "wot_news",
-                           "SELECT h.seq, p.seq, q.n > 0, coalesce(q.forced, false)"
+                           "SELECT h.seq, p.seq, coalesce(q.last, 0), coalesce(q.forced, false)"
                            " FROM feed_head h, wot_progress p,"
-                           " (SELECT count(*) AS n, bool_or(force) AS forced FROM wot_requests) q",
+                           " (SELECT max(id) AS last, bool_or(force) AS forced"
+                           " FROM wot_requests) q",
                            NULL, &r);
 
     if (err)
@@ -233,7 +253,7 @@ enum err trust_store_news(struct db *db, struct trust_news *out)
     if (PQntuples(r) == 1)
         *out = (struct trust_news){.head = (uint64_t)db_get_int8(r, 0, 0),
                                    .seen = (uint64_t)db_get_int8(r, 0, 1),
-                                   .requested = db_get_bool(r, 0, 2),
+                                   .request = (uint64_t)db_get_int8(r, 0, 2),
                                    .forced = db_get_bool(r, 0, 3)};
     else
         err = ERR_INVALID;
@@ -241,9 +261,19 @@ enum err trust_store_news(struct db *db, struct trust_news *out)
     return err;
 }
 
-enum err trust_store_take_requests(struct db *db)
+enum err trust_store_end_requests(struct db *db, uint64_t last)
 {
-    return run_prepared(db, "wot_requests_take", "DELETE FROM wot_requests", NULL);
+    struct db_params p;
+    PGresult *r;
+    enum err err;
+
+    db_params_init(&p);
+    db_param_int8(&p, (int64_t)last);
+    err = db_exec(db, "wot_requests_end", "DELETE FROM wot_requests WHERE id <= $1", &p, &r);
+    db_params_reset(&p);
+    if (!err)
+        PQclear(r);
+    return err;
 }
 
 enum err trust_store_new_events(struct db *db, uint64_t after, int limit, PGresult **rows)
@@ -287,7 +317,8 @@ static void pack_person(const struct trust_entry *e, char *out)
 {
     memcpy(out, e->pubkey.b, 32);
     out[32] = (char)e->level;
-    out[33] = (char)((e->trusted ? BIT_TRUSTED : 0) | (e->muted ? BIT_MUTED : 0));
+    out[33] = (char)((e->trusted ? BIT_TRUSTED : 0) | (e->muted ? BIT_MUTED : 0) |
+                     (e->follows ? BIT_FOLLOWS : 0));
     out[34] = (char)(e->followers >> 8);
     out[35] = (char)e->followers;
 }
@@ -298,6 +329,7 @@ static struct trust_entry unpack_person(const char *in)
     struct trust_entry e = {.level = b[32],
                             .trusted = b[33] & BIT_TRUSTED,
                             .muted = (b[33] & BIT_MUTED) != 0,
+                            .follows = (b[33] & BIT_FOLLOWS) != 0,
                             .followers = (uint16_t)(b[34] << 8 | b[35])};
 
     memcpy(e.pubkey.b, in, 32);
@@ -320,7 +352,7 @@ static enum err insert_generation(struct db *db, const struct trust_table *t,
     else
         db_param_null(&p);
     db_param_int4(&p, (int32_t)t->n);
-    db_param_int4(&p, (int32_t)gen->trusted);
+    db_param_int4(&p, (int32_t)t->n_trusted);
     db_param_int4(&p, (int32_t)gen->added);
     db_param_int4(&p, (int32_t)gen->removed);
     db_param_int8(&p, (int64_t)gen->milliseconds);

@@ -11,30 +11,37 @@
 
 /* ---- lists ---- */
 
+enum { TRUST_STORE_STEP = 200 };
+
 typedef bool trust_list_fn(const struct trust_list *list, void *ctx); /* false: no memory */
 
-/* All lists, page by page; keys are valid during the call. */
-NODISCARD enum err trust_store_each_list(struct db *db, trust_list_fn *fn, void *ctx);
+/* The lists of this kind by n authors, those that there are; keys are valid during the call. */
+NODISCARD enum err trust_store_lists_of(struct db *db, int kind, const struct pubkey *authors,
+                                        size_t n, trust_list_fn *fn, void *ctx);
+/* The lists of which something is held back, from behind (author, kind) of *last on, at most
+ * TRUST_STORE_STEP of them; *n says how many. */
+NODISCARD enum err trust_store_held_lists(struct db *db, const struct trust_list *last,
+                                          trust_list_fn *fn, void *ctx, int *n);
 /* The list of author, its parts in arena; *found is false when there is none. */
 NODISCARD enum err trust_store_find_list(struct db *db, const struct pubkey *author, int kind,
                                          struct arena *arena, struct trust_list *out, bool *found);
 /* Writes n lists, and that the stored events up to seq have been seen (0: leaves that). */
 NODISCARD enum err trust_store_put_lists(struct db *db, const struct trust_list *lists, size_t n,
                                          uint64_t seq);
-/* Forgets lists whose event was deleted or has vanished; *removed says whether there were any. */
-NODISCARD enum err trust_store_forget_deleted(struct db *db, bool *removed);
-/* Lets the lists count that were held back. */
-NODISCARD enum err trust_store_confirm_held(struct db *db);
+/* Lists whose event was deleted name nobody any more; that there was one stays on record, so that
+ * deleting it does not get around what a day may add. Nothing happens while there are stored lists
+ * that have not been seen: one of those may be why the event is gone. */
+NODISCARD enum err trust_store_empty_deleted(struct db *db);
 
-struct trust_news { /* what the builder looks at every second */
-    uint64_t head;  /* newest committed seq */
-    uint64_t seen;  /* lists of events up to this seq are in */
-    bool requested; /* somebody asked for a rebuild */
-    bool forced;    /* and for publishing whatever comes of it */
+struct trust_news {   /* what the builder looks at every second */
+    uint64_t head;    /* newest committed seq */
+    uint64_t seen;    /* lists of events up to this seq are in */
+    uint64_t request; /* somebody asked for a rebuild: the last of the requests; 0: nobody */
+    bool forced;      /* and for publishing whatever comes of it */
 };
 NODISCARD enum err trust_store_news(struct db *db, struct trust_news *out);
-/* The requests up to now are being answered. */
-NODISCARD enum err trust_store_take_requests(struct db *db);
+/* The requests up to this one have been answered. */
+NODISCARD enum err trust_store_end_requests(struct db *db, uint64_t last);
 
 struct trust_event { /* a stored list that has not been seen */
     uint64_t seq;
@@ -51,10 +58,10 @@ NODISCARD enum err trust_store_relay_list(struct db *db, const struct pubkey *au
 /* ---- generations ---- */
 
 struct trust_generation {
-    uint64_t generation; /* set by trust_store_publish() */
-    const char *reason;  /* "schedule", "request", "list of an admin", ... */
-    const char *refused; /* NULL: published; else why not */
-    size_t trusted, added, removed;
+    uint64_t generation;   /* set by trust_store_publish() */
+    const char *reason;    /* "schedule", "request", "list of an admin", ... */
+    const char *refused;   /* NULL: published; else why not */
+    size_t added, removed; /* people of the circle, against the one before */
     uint64_t milliseconds;
     int64_t made_at; /* seconds since 1970 */
 };

@@ -53,7 +53,10 @@ bool trust_table_put(struct trust_table *t, const struct trust_entry *e)
         if (t->n == t->room)
             return false;
         *slot = (uint32_t)++t->n;
+    } else {
+        t->n_trusted -= t->entry[*slot - 1].trusted;
     }
+    t->n_trusted += e->trusted;
     t->entry[*slot - 1] = *e;
     return true;
 }
@@ -63,21 +66,6 @@ const struct trust_entry *trust_table_find(const struct trust_table *t, const st
     uint32_t slot = *find_slot(t, pk);
 
     return slot ? &t->entry[slot - 1] : NULL;
-}
-
-struct trust_table *trust_table_copy(const struct trust_table *t, size_t extra)
-{
-    struct trust_table *copy = trust_table_new(t->n + extra);
-
-    for (size_t i = 0; copy && i < t->n; i++) {
-        if (!trust_table_put(copy, &t->entry[i]))
-            abort(); /* there is room for all of them */
-    }
-    if (copy) {
-        copy->generation = t->generation;
-        copy->finished_unix = t->finished_unix;
-    }
-    return copy;
 }
 
 size_t trust_table_memory(const struct trust_table *t)

@@ -15,6 +15,7 @@ struct trust_entry {
     uint8_t level;      /* 0: an admin; 1: followed by one; 2: followed by those; ... */
     bool trusted : 1;   /* within the depth and followed by enough, or an admin's follow */
     bool muted : 1;     /* by an admin (kind 10000) */
+    bool follows : 1;   /* an admin whose list names somebody */
     uint16_t followers; /* distinct people of the circle who follow, at most 65535 */
 };
 
@@ -23,6 +24,7 @@ struct trust_table {
     struct trust_entry *entry; /* owned */
     uint32_t *slot;            /* index into entry plus one, 0 for a free one */
     size_t n, room, mask;
+    size_t n_trusted;
     uint64_t generation;   /* 0: nothing was ever computed */
     int64_t finished_unix; /* when it was computed, seconds since 1970 */
 };
@@ -30,8 +32,6 @@ struct trust_table {
 /* An empty table with room for n keys. NULL without memory. */
 struct trust_table *trust_table_new(size_t n);
 void trust_table_free(struct trust_table *t); /* NULL is fine */
-/* A copy that changes may be put into, with room for extra further keys. NULL without memory. */
-struct trust_table *trust_table_copy(const struct trust_table *t, size_t extra);
 /* Adds a key, or replaces what was known of it. False when the room is used up. */
 NODISCARD bool trust_table_put(struct trust_table *t, const struct trust_entry *e);
 /* NULL for somebody nobody knows. Valid as long as the table. */

@@ -14,7 +14,7 @@ CREATE TABLE wot_lists (
 ) WITH (fillfactor = 80);
 ALTER TABLE wot_lists ALTER COLUMN keys SET STORAGE EXTERNAL;
 COMMENT ON COLUMN wot_lists.keys IS 'Those named in p tags, 32 bytes each: what counts.';
-COMMENT ON COLUMN wot_lists.held IS 'What the newest list says, where it lost nine tenths of the one before: counts when a further list or a forced rebuild confirms it.';
+COMMENT ON COLUMN wot_lists.held IS 'What the newest list says, where not all of it counts: it lost nine tenths of the one before, or names more new people than one may in a day.';
 COMMENT ON COLUMN wot_lists.stored IS 'Its event is in events; false: it was fetched from another relay.';
 COMMENT ON COLUMN wot_lists.vouches IS 'New people it has named on the day vouch_day (days since 1970): their number is limited.';
 
@@ -46,7 +46,7 @@ CREATE TABLE wot_parts (
     PRIMARY KEY (generation, part)
 );
 ALTER TABLE wot_parts ALTER COLUMN people SET STORAGE EXTERNAL;
-COMMENT ON COLUMN wot_parts.people IS '36 bytes each: pubkey, level, bits (1 trusted, 2 muted), followers (big-endian).';
+COMMENT ON COLUMN wot_parts.people IS '36 bytes each: pubkey, level, bits (1 trusted, 2 muted, 4 an admin who follows somebody), followers (big-endian).';
 
 CREATE TABLE wot_requests (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

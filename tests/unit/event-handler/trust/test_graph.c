@@ -276,22 +276,69 @@ static void test_the_banned_vouch_for_nobody(void **state)
     assert_true(trusted(20));
 }
 
-static void test_mutes(void **state)
+static void mute(unsigned who, ...)
 {
-    struct pubkey muted[] = {key(10), key(77)};
+    struct key_set muted = {0};
+    va_list args;
+
+    va_start(args, who);
+    for (; who != 0; who = va_arg(args, unsigned)) {
+        struct pubkey pk = key(who);
+
+        assert_true(key_set_add(&muted, pk.b));
+    }
+    va_end(args);
+    key_set_seal(&muted);
+    graph_set_mutes(graph, &muted);
+    assert_int_equal(muted.n, 0);
+}
+
+static void test_the_muted_vouch_for_nobody(void **state)
+{
     const struct trust_entry *e;
+    struct pubkey pk;
 
     (void)state;
     small_world();
-    assert_true(graph_set_mutes(graph, muted[0].b, 2));
+    mute(11, 77, 1, 0);
     compute();
-    e = trust_table_find(table, &muted[0]);
-    assert_true(e && e->muted && e->level == 1);
-    e = trust_table_find(table, &muted[1]);
+    e = trust_table_find(table, (pk = key(11), &pk));
+    assert_true(e && e->muted && !e->trusted && e->followers == 1);
+    e = trust_table_find(table, (pk = key(77), &pk)); /* whom nobody knows */
     assert_true(e && e->muted && !e->trusted);
-    assert_true(graph_set_mutes(graph, NULL, 0));
+    e = trust_table_find(table, (pk = key(1), &pk)); /* an admin */
+    assert_true(e && !e->muted && e->trusted);
+    assert_int_equal(followers(21), 2);
+    assert_false(trusted(21));
+    mute(0);
     compute();
-    assert_null(trust_table_find(table, &muted[1]));
+    assert_true(trusted(11) && trusted(21));
+    assert_null(trust_table_find(table, (pk = key(77), &pk)));
+}
+
+static void test_lists_are_known(void **state)
+{
+    struct pubkey pk = key(10);
+
+    (void)state;
+    assert_false(graph_has_list(graph, &pk));
+    follows(1, 10, 0);
+    assert_false(graph_has_list(graph, &pk)); /* followed, but no list of his own */
+    assert_true(graph_set_list(graph, &pk, NULL, 0));
+    assert_true(graph_has_list(graph, &pk));
+}
+
+static void test_admins_who_follow(void **state)
+{
+    struct pubkey admin = key(1), other = key(10);
+
+    (void)state;
+    compute();
+    assert_false(trust_table_find(table, &admin)->follows);
+    small_world();
+    compute();
+    assert_true(trust_table_find(table, &admin)->follows);
+    assert_false(trust_table_find(table, &other)->follows);
 }
 
 int main(void)
@@ -307,7 +354,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_mishap_evicts_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists_are_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_banned_vouch_for_nobody, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_mutes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_muted_vouch_for_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lists_are_known, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_admins_who_follow, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,72 @@ static void test_a_stolen_key_vouches_for_few(void **state)
     assert_int_equal(people(list.keys), 500);
 }
 
+static enum trust_list_change ripen(const struct trust_list *old, int64_t now, bool forced,
+                                    struct trust_list *out)
+{
+    const struct trust_list_rules rules = {.now = now, .most_new = 100};
+
+    return trust_list_ripen(old, &rules, forced, &arena, out);
+}
+
+static void test_the_capped_count_day_by_day(void **state)
+{
+    struct event ev = list_of(1, 5, NOW - 100, 1);
+    struct trust_list old, list, next;
+    int64_t now = NOW;
+
+    (void)state;
+    assert_int_equal(apply(NULL, &ev, &old), TRUST_LIST_TAKEN);
+    assert_int_equal(ripen(&old, now, true, &list), TRUST_LIST_OLD);
+    ev = list_of(1, 250, NOW - 90, 1);
+    assert_int_equal(apply(&old, &ev, &list), TRUST_LIST_CAPPED);
+    assert_int_equal(people(list.held), 250);
+    assert_int_equal(ripen(&list, now, true, &next), TRUST_LIST_OLD); /* not even when forced */
+    now += 86400;
+    assert_int_equal(ripen(&list, now, false, &next), TRUST_LIST_CAPPED);
+    assert_int_equal(people(next.keys), 205);
+    assert_int_equal(next.created_at, NOW - 90);
+    assert_int_equal(ripen(&next, now, false, &list), TRUST_LIST_OLD);
+    now += 86400;
+    assert_int_equal(ripen(&next, now, false, &list), TRUST_LIST_TAKEN);
+    assert_int_equal(people(list.keys), 250);
+    assert_null(list.held.ptr);
+}
+
+static void test_a_wipe_counts_in_the_end(void **state)
+{
+    struct event ev = list_of(1, 50, NOW - 100, 1);
+    struct trust_list old, held, list;
+
+    (void)state;
+    assert_int_equal(apply(NULL, &ev, &old), TRUST_LIST_TAKEN);
+    ev = list_of(1, 0, NOW - 90, 1);
+    assert_int_equal(apply(&old, &ev, &held), TRUST_LIST_HELD);
+    assert_int_equal(ripen(&held, NOW + 86400, false, &list), TRUST_LIST_OLD);
+    assert_int_equal(ripen(&held, NOW, true, &list), TRUST_LIST_TAKEN);
+    assert_int_equal(people(list.keys), 0);
+    assert_int_equal(ripen(&held, NOW + 2 * 86400, false, &list), TRUST_LIST_TAKEN);
+    assert_int_equal(people(list.keys), 0);
+    assert_null(list.held.ptr);
+}
+
+/* A list that was capped, and not one that collapsed, does not confirm a collapse. */
+static void test_a_wipe_after_a_cap_is_held(void **state)
+{
+    struct event ev = list_of(1, 50, NOW - 100, 1);
+    struct trust_list old, capped, list;
+
+    (void)state;
+    assert_int_equal(apply(NULL, &ev, &old), TRUST_LIST_TAKEN);
+    ev = list_of(1, 400, NOW - 90, 1);
+    assert_int_equal(apply(&old, &ev, &capped), TRUST_LIST_CAPPED);
+    ev = list_of(1, 0, NOW - 80, 1);
+    assert_int_equal(apply(&capped, &ev, &list), TRUST_LIST_HELD);
+    assert_int_equal(people(list.keys), 150);
+    assert_int_equal(people(list.held), 0);
+    assert_int_equal(list.vouches, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +239,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_future_list_pins_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_accidental_wipe_is_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stolen_key_vouches_for_few, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_capped_count_day_by_day, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wipe_counts_in_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wipe_after_a_cap_is_held, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
