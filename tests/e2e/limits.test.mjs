@@ -129,6 +129,7 @@ describe('limits across replicas', () => {
             const answer = await clients[i % 3].req(`s${i}`, { kinds: [1], limit: 0 });
             if (answer.eose) open.push(i);
             else assert.match(answer.closed, /^rate-limited: too many subscriptions/);
+            await sleep(20); // what comes within one round trip to Redis may pass
         }
         assert.ok(open.length >= 30 && open.length <= 30 + 3 * 3, `${open.length}`);
         for (const i of open) clients[i % 3].send(['CLOSE', `s${i}`]);
@@ -142,7 +143,7 @@ describe('limits across replicas', () => {
         for (let i = 0; i < 60 && !response; i++) {
             try {
                 open.push(await Client.open(urls[i % 3], { localAddress }));
-                await sleep(5);
+                await sleep(20);
             } catch {
                 response = await refusal(urls[i % 3], { localAddress });
             }
@@ -169,7 +170,7 @@ describe('limits across replicas', () => {
     it('Redis is killed: each process holds the limits alone; it returns: they hold together', { timeout: 60000 }, async () => {
         let clients = await openAll(urls, { localAddress: newAddress() });
         await stack.redis.kill();
-        await until(async () => (await metric(stack.fronts[0], 'tandem_ws_limits_local')) === 1, { what: 'the metric to say so' });
+        for (const front of stack.fronts) await until(async () => (await metric(front, 'tandem_ws_limits_local')) === 1, { what: 'the metric to say so' });
         const began = Date.now();
         const people = Array.from({ length: 30 }, () => new Person());
         let accepted = 0;
@@ -181,7 +182,7 @@ describe('limits across replicas', () => {
         }
         assert.ok(accepted >= 150 && accepted <= 3 * (60 + (Date.now() - began) / 1000) + 3, `${accepted}`);
         await stack.redis.start();
-        await until(async () => (await metric(stack.fronts[0], 'tandem_ws_limits_local')) === 0, { ms: 10000, what: 'Redis to be used again' });
+        for (const front of stack.fronts) await until(async () => (await metric(front, 'tandem_ws_limits_local')) === 0, { ms: 10000, what: 'Redis to be used again' });
         for (const c of clients) c.close();
 
         clients = await openAll(urls, { localAddress: newAddress() });
