@@ -109,10 +109,9 @@ export async function startStack({ frontEnds = 1, eventHandlers = 1, env = {} } 
     const pgEnv = { ...process.env, PGPASSWORD: own.PGPASSWORD_WRITE, PGHOST: own.PGHOST_WRITE, PGPORT: own.PGPORT_WRITE, PGUSER: own.PGUSER_WRITE };
     stack.sql = async (text, database = own.PGDATABASE_WRITE) =>
         execFileSync(join(pgBin, 'psql'), ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', text], { env: pgEnv, encoding: 'utf8' }).trim();
-    stack.dumpInto = (database) => {
-        const dump = execFileSync(join(pgBin, 'pg_dump'), [own.PGDATABASE_WRITE], { env: pgEnv, maxBuffer: 1 << 28 });
-        execFileSync(join(pgBin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', database], { env: pgEnv, input: dump, stdio: ['pipe', 'ignore', 'inherit'] });
-    };
+    stack.dump = (database, ...options) => execFileSync(join(pgBin, 'pg_dump'), [...options, database], { env: pgEnv, maxBuffer: 1 << 28, encoding: 'utf8' });
+    stack.load = (database, sql) => execFileSync(join(pgBin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', database], { env: pgEnv, input: sql, stdio: ['pipe', 'ignore', 'inherit'] });
+    stack.dumpInto = (database) => stack.load(database, stack.dump(own.PGDATABASE_WRITE));
     stack.rssKib = (which, i) => Number(readFileSync(`/proc/${(which === 'front' ? stack.fronts : stack.handlers)[i].child.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]);
     stack.extraHandler = async (extra, options) => {
         const service = await handlerService(extra);
