@@ -404,8 +404,10 @@ static const struct setting settings[] = {
      .offset = FIELD(policy_pow),
      .def = "",
      .group = "Policy",
-     .help = "Proof of work (NIP-13) that a kind needs, but for trusted authors: <kind>:<bits>, "
-             "ranges and * as in 1:16,30000-39999:8,*:4. The first that fits counts."},
+     .help =
+         "Proof of work (NIP-13) that a kind needs, but for trusted authors, as <kind>:<bits> with "
+         "ranges as in 1:16,30000-39999:8. The first that fits counts. For all kinds: "
+         "MIN_POW_DIFFICULTY."},
     {.name = "POLICY_GUEST_MAX_CONTENT",
      .type = SETTING_INT,
      .offset = FIELD(policy_guest_max_content),

@@ -10,6 +10,7 @@ struct text {
     uint64_t hash; /* 0: free */
     uint64_t since_ms;
     uint32_t n;
+    uint32_t last; /* beginning of the id of the event that brought it last */
 };
 
 static struct {
@@ -39,15 +40,23 @@ static struct text *find(uint64_t hash, uint64_t now_ms, uint64_t window_ms)
     return oldest;
 }
 
-unsigned flood_count(struct slice text, uint64_t now_ms, uint64_t window_ms)
+unsigned flood_count(struct slice text, const struct event_id *id, uint64_t now_ms,
+                     uint64_t window_ms)
 {
+    struct text *t;
     uint64_t hash;
+    uint32_t last;
     unsigned n;
 
     pthread_once(&memory.once, choose_key);
     hash = siphash(&memory.key, text.ptr, text.len) | 1;
+    memcpy(&last, id->b, sizeof last);
     pthread_mutex_lock(&memory.lock);
-    n = ++find(hash, now_ms, window_ms)->n;
+    t = find(hash, now_ms, window_ms);
+    if (t->n == 0 || t->last != last)
+        t->n++;
+    t->last = last;
+    n = t->n;
     pthread_mutex_unlock(&memory.lock);
     return n;
 }

@@ -2,44 +2,53 @@
 
 #include "access/relay_key.h"
 #include "metrics.h"
+#include "nostr/kind.h"
 
 /*
  * The policy, in the order in which it is asked: within a phase cheapest first, and what remembers
- * or spends something last. X(name) is judged by rule_name() in rule_name.c.
+ * or spends something last. X(name, ...) is judged by rule_name() in rule_name.c. What is CHOSEN by
+ * operators and moderators does not hold for requests to vanish, which must be obeyed whoever asks
+ * (NIP-62).
  */
 #define RULES_BEFORE_SIGNATURE(X)                                                                  \
-    X(banned)                                                                                      \
-    X(kind)                                                                                        \
-    X(kind_list)                                                                                   \
-    X(pubkey_list)                                                                                 \
-    X(membership)                                                                                  \
-    X(created_at)                                                                                  \
-    X(expiration)                                                                                  \
-    X(deletion)                                                                                    \
-    X(vanish)                                                                                      \
-    X(pow)                                                                                         \
-    X(protected)                                                                                   \
-    X(repost)
+    X(banned, CHOSEN)                                                                              \
+    X(kind, GIVEN)                                                                                 \
+    X(kind_list, CHOSEN)                                                                           \
+    X(pubkey_list, CHOSEN)                                                                         \
+    X(membership, GIVEN)                                                                           \
+    X(created_at, GIVEN)                                                                           \
+    X(expiration, GIVEN)                                                                           \
+    X(deletion, GIVEN)                                                                             \
+    X(vanish, GIVEN)                                                                               \
+    X(pow, CHOSEN)                                                                                 \
+    X(protected, GIVEN)                                                                            \
+    X(repost, GIVEN)
 #define RULES_AFTER_SIGNATURE(X)                                                                   \
-    X(trust)                                                                                       \
-    X(size)                                                                                        \
-    X(pow_kind)                                                                                    \
-    X(rate)                                                                                        \
-    X(flood)                                                                                       \
-    X(words)
+    X(trust, CHOSEN)                                                                               \
+    X(size, CHOSEN)                                                                                \
+    X(pow_kind, CHOSEN)                                                                            \
+    X(rate, GIVEN)                                                                                 \
+    X(flood, CHOSEN)                                                                               \
+    X(words, CHOSEN)
 
-#define BEFORE(name) {POLICY_BEFORE_SIGNATURE, rule_##name},
-#define AFTER(name) {POLICY_AFTER_SIGNATURE, rule_##name},
-#define NAME(name) #name,
+#define BEFORE(name, nature) {POLICY_BEFORE_SIGNATURE, nature, rule_##name},
+#define AFTER(name, nature) {POLICY_AFTER_SIGNATURE, nature, rule_##name},
+#define NAME(name, nature) #name,
 
 static const struct policy_rule {
     enum policy_phase phase;
+    enum { GIVEN, CHOSEN } nature;
     policy_rule_fn *judge;
 } rules[] = {RULES_BEFORE_SIGNATURE(BEFORE) RULES_AFTER_SIGNATURE(AFTER)};
 
 const char *const policy_rule_names[] = {RULES_BEFORE_SIGNATURE(NAME) RULES_AFTER_SIGNATURE(NAME)
                                              NULL};
 static_assert(ARRAY_LEN(rules) <= POLICY_RULES_MOST, "an explanation has room for all");
+
+static bool concerns(const struct policy_rule *rule, const struct event *ev)
+{
+    return ev->kind != KIND_VANISH || rule->nature == GIVEN;
+}
 
 static bool is_relay(const struct access_view *view, const struct pubkey *pk)
 {
@@ -66,7 +75,7 @@ enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struc
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         enum verdict v;
 
-        if (rules[i].phase != phase)
+        if (rules[i].phase != phase || !concerns(&rules[i], ev))
             continue;
         v = rules[i].judge(ev, env, message);
         if (v != VERDICT_ACCEPTED)
@@ -78,16 +87,31 @@ enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struc
 size_t policy_explain(const struct event *ev, struct policy_env *env,
                       struct policy_opinion out[POLICY_RULES_MOST])
 {
+    size_t n = 0;
+
     env->dry_run = true;
     env->author = access_standing(env->view, &ev->pubkey);
     if (is_relay(env->view, &ev->pubkey))
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-        out[i] =
-            (struct policy_opinion){.rule = policy_rule_names[i],
-                                    .after_signature = rules[i].phase == POLICY_AFTER_SIGNATURE,
-                                    .message = ""};
-        out[i].verdict = rules[i].judge(ev, env, &out[i].message);
+        struct policy_opinion *o = &out[n];
+
+        if (!concerns(&rules[i], ev))
+            continue;
+        n++;
+        *o = (struct policy_opinion){.rule = policy_rule_names[i],
+                                     .after_signature = rules[i].phase == POLICY_AFTER_SIGNATURE,
+                                     .message = ""};
+        o->verdict = rules[i].judge(ev, env, &o->message);
     }
-    return ARRAY_LEN(rules);
+    return n;
+}
+
+bool policy_sender_is_trusted(const struct event *ev, const struct policy_env *env)
+{
+    bool trusted = access_standing(env->view, &ev->pubkey).tier <= TIER_TRUSTED;
+
+    for (size_t i = 0; i < env->n_auth && !trusted; i++)
+        trusted = access_standing(env->view, &env->auth[i]).tier <= TIER_TRUSTED;
+    return trusted;
 }

@@ -55,6 +55,11 @@ policy_rule_fn rule_words;       /* words and patterns */
 policy_rule_fn rule_trust;       /* the Web of Trust */
 policy_rule_fn rule_rate;        /* budgets of pubkeys and tiers */
 
+/* For rules: is the author trusted, or somebody who has authenticated? The latter sends gift wraps,
+ * whose author is a key for one use. Before the signature is known to be good this is what the
+ * event says; a false one is found out. */
+bool policy_sender_is_trusted(const struct event *ev, const struct policy_env *env);
+
 /* The first objection of the rules of that phase, or VERDICT_ACCEPTED. *rule is then the name of
  * the rule that objected, for logs, metrics and explanations; it may be NULL. */
 enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struct policy_env *env,

@@ -17,19 +17,17 @@ static bool refuse(struct buf *error, struct slice entry, const char *why)
     return false;
 }
 
-/* ---- POLICY_POW: "1:20, 30000-39999:8, *:4" ---- */
+/* ---- POLICY_POW: "1:20, 30000-39999:8" ---- */
 
 static bool parse_kinds(struct slice *s, struct policy_pow *out)
 {
-    uint64_t first = 0, last = KIND_MAX;
+    uint64_t first, last;
 
-    if (!take_text(s, SLICE("*"))) {
-        if (!take_u64(s, &first))
-            return false;
-        last = first;
-        if (take_text(s, SLICE("-")) && !take_u64(s, &last))
-            return false;
-    }
+    if (!take_u64(s, &first))
+        return false;
+    last = first;
+    if (take_text(s, SLICE("-")) && !take_u64(s, &last))
+        return false;
     out->first = (int)first;
     out->last = (int)last;
     return first <= last && last <= KIND_MAX;
@@ -46,7 +44,11 @@ static bool parse_pow(const char *text, struct policy_lists *l, struct buf *erro
 
         if (!parse_kinds(&s, &pow) || !take_text(&s, SLICE(":")) || !take_u64(&s, &bits) ||
             s.len > 0)
-            return refuse(error, entry, "must be <kind>:<bits>, <kind>-<kind>:<bits> or *:<bits>");
+            return refuse(error, entry, "must be <kind>:<bits> or <kind>-<kind>:<bits>");
+        if (pow.first == 0 && pow.last == KIND_MAX)
+            return refuse(error, entry,
+                          "is about all kinds: that is MIN_POW_DIFFICULTY, which "
+                          "clients are told");
         if (bits > 64)
             return refuse(error, entry, "asks for more than 64 bits");
         if (l->n_pow == POLICY_MAX_POW)

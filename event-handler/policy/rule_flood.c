@@ -13,7 +13,7 @@ enum verdict rule_flood(const struct event *ev, const struct policy_env *env, co
     if (copies == 0 || env->dry_run || env->author.tier <= TIER_KNOWN ||
         ev->content.len < SHORT_BYTES)
         return VERDICT_ACCEPTED;
-    if (flood_count(ev->content, clock_mono_ms(),
+    if (flood_count(ev->content, &ev->id, clock_mono_ms(),
                     (uint64_t)env->cfg->policy_flood_seconds * 1000) <= (uint64_t)copies)
         return VERDICT_ACCEPTED;
     *message = "this text has come too often lately";

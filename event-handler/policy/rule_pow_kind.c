@@ -13,10 +13,10 @@ enum verdict rule_pow_kind(const struct event *ev, const struct policy_env *env,
     int wanted = policy_pow_for(env->cfg->policy, ev->kind), got;
     char *text;
 
-    if (wanted == 0 || env->author.tier <= TIER_TRUSTED)
+    if (wanted == 0)
         return VERDICT_ACCEPTED;
     got = event_id_difficulty(&ev->id);
-    if (got >= wanted)
+    if (got >= wanted || policy_sender_is_trusted(ev, env))
         return VERDICT_ACCEPTED;
     *message = "this kind needs more proof of work here";
     text = arena_alloc(env->arena, MESSAGE_SIZE);

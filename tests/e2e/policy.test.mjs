@@ -19,7 +19,7 @@ describe('policy of lists', () => {
     let stack, client;
     before(async () => {
         stack = await startStack({ env: { INTERNAL_TOKEN: 'a-token-for-tests', ADMIN_PUBKEY: admin.pubkey, POLICY_DENY_KINDS: '7,40-44', POLICY_DENY_PUBKEYS: enemy.pubkey,
-            POLICY_POW: '1111:8,*:0', POLICY_BLOCKED_WORDS: 'casino, free money', POLICY_BLOCKED_PATTERNS: patterns } });
+            POLICY_POW: '1111:8', POLICY_BLOCKED_WORDS: 'casino, free money', POLICY_BLOCKED_PATTERNS: patterns } });
         client = await Client.open(stack.url());
     });
     after(() => stack.stop());
@@ -96,6 +96,8 @@ describe('policy of a family', () => {
         await client.accept(new Person().event({ kind: 1059, content: 'x', tags: [['p', child.pubkey]] }));
         assert.equal((await client.publish(new Person().note('hello'))).message, 'restricted: this relay takes events of its own people only');
         assert.equal((await client.publish(new Person().event({ kind: 1059, content: 'x', tags: [['p', new Person().pubkey]] }))).ok, false);
+        const asks = new Person();
+        await client.accept(asks.event({ kind: 62, content: 'Request to Vanish', tags: [['relay', 'ALL_RELAYS']] })); // NIP-62: whoever asks
         assert.match((await client.publish(mother.event({ kind: 30023, tags: [['d', 'x']] }))).message, /^blocked: this relay does not take events of this kind/);
     });
 });
@@ -122,6 +124,10 @@ describe('policy for guests', () => {
         assert.equal((await client.publish(to(text))).message, 'rate-limited: this text has come too often lately');
         await client.accept(to(`${text}!`));
     });
+    it('the same event again and again is none', async () => {
+        const event = to(`hello ${word()} ${word()}`);
+        for (let i = 0; i < 6; i++) assert.equal((await client.publish(event)).ok, true);
+    });
 });
 
 describe('bad settings', () => {
@@ -130,6 +136,7 @@ describe('bad settings', () => {
         ['POLICY_DENY_KINDS', '1,seven', '"seven": must be a kind'],
         ['POLICY_ALLOW_PUBKEYS', 'npub1oops', '"npub1oops": must be a public key'],
         ['POLICY_POW', '1:20,7', '"7" must be <kind>:<bits>'],
+        ['POLICY_POW', '7:1,0-65535:4', '"0-65535:4" is about all kinds: that is MIN_POW_DIFFICULTY'],
         ['POLICY_BLOCKED_PATTERNS', '/does/not/exist', 'cannot read /does/not/exist'],
         ['WOT_GUEST_KINDS', '70000', '"70000": a kind is a number'],
         ['POLICY_DENY_KIND', '1', 'is not a setting'],

@@ -76,9 +76,12 @@ static const struct {
 static void quiet_view(struct access_view *view, struct mod_lists *lists, const struct config *cfg)
 {
     static const struct key_set nobody;
+    static struct trust_table *nothing;
 
+    if (!nothing)
+        nothing = trust_table_new(0);
     *lists = (struct mod_lists){.denied_kinds.empty = true, .allowed_kinds.empty = true};
-    *view = (struct access_view){.cfg = cfg, .admins = &nobody, .lists = lists};
+    *view = (struct access_view){.cfg = cfg, .admins = &nobody, .lists = lists, .trust = nothing};
 }
 
 static struct policy_lists no_lists = {.allow_kinds = {.empty = true}};
