@@ -18,17 +18,26 @@ static bool is_member(const struct policy_env *env, const struct pubkey *pk)
     return access_standing(env->view, pk).tier <= TIER_KNOWN;
 }
 
-/* The first p tag that names a member. */
-static bool find_member(const struct event *ev, const struct policy_env *env, struct pubkey *out)
+/* The next p tag from *at on that names a member; *at is then behind it. */
+static bool next_member(const struct event *ev, const struct policy_env *env, uint32_t *at,
+                        struct pubkey *out)
 {
-    for (uint32_t i = 0; i < ev->n_tags; i++) {
-        const struct tag *t = &ev->tag[i];
+    while (*at < ev->n_tags) {
+        const struct tag *t = &ev->tag[(*at)++];
 
         if (t->n >= 2 && slice_eq(t->item[0], SLICE("p")) &&
             hex_decode(t->item[1], out->b, sizeof out->b) && is_member(env, out))
             return true;
     }
     return false;
+}
+
+static bool names_member(const struct event *ev, const struct policy_env *env)
+{
+    struct pubkey member;
+    uint32_t at = 0;
+
+    return next_member(ev, env, &at, &member);
 }
 
 static bool sent_by_member(const struct policy_env *env)
@@ -40,20 +49,33 @@ static bool sent_by_member(const struct policy_env *env)
     return false;
 }
 
+/* A wrap more for each member it names: one for a hundred people costs each of them one. */
+static bool take_recipients(const struct event *ev, const struct policy_env *env,
+                            uint32_t *wait_seconds)
+{
+    struct pubkey member;
+    uint32_t at = 0;
+
+    while (next_member(ev, env, &at, &member)) {
+        if (!limits_take_recipient(env->limits, &member, wait_seconds))
+            return false;
+    }
+    return true;
+}
+
 static enum verdict judge_wrap(const struct event *ev, const struct policy_env *env,
                                const char **message)
 {
     int64_t pow = env->cfg->wot_wrap_pow;
-    struct pubkey recipient;
     uint32_t seconds = 0;
     char *text;
 
-    if (!find_member(ev, env, &recipient)) {
+    if (!names_member(ev, env)) {
         *message = "none of its recipients is in this relay's web of trust";
         return VERDICT_BLOCKED;
     }
     if (sent_by_member(env) || (pow > 0 && event_id_difficulty(&ev->id) >= pow) || env->dry_run ||
-        limits_take_recipient(env->limits, &recipient, &seconds))
+        take_recipients(ev, env, &seconds))
         return VERDICT_ACCEPTED;
     *message = "too many messages from strangers to this recipient, try again later";
     text = arena_alloc(env->arena, MESSAGE_SIZE);
@@ -82,12 +104,10 @@ static enum verdict refuse_guest(const struct policy_env *env, const char **mess
 
 static bool guest_may(const struct event *ev, const struct policy_env *env)
 {
-    struct pubkey member;
-
     if (kind_set_has(&env->cfg->wot_guest_kind_set, ev->kind) || ev->kind == KIND_JOIN ||
         ev->kind == KIND_LEAVE)
         return true;
-    return env->cfg->wot_guest_replies && find_member(ev, env, &member);
+    return env->cfg->wot_guest_replies && names_member(ev, env);
 }
 
 enum verdict rule_trust(const struct event *ev, const struct policy_env *env, const char **message)

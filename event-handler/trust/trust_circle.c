@@ -39,7 +39,7 @@ enum err trust_circle_open(struct trust_circle *c, const struct config *cfg, str
 {
     enum err err;
 
-    *c = (struct trust_circle){.cfg = cfg, .access = access};
+    *c = (struct trust_circle){.cfg = cfg, .access = access, .lists_version = UINT64_MAX};
     err = trust_circle_forget_lists(c) ? load_current(c, db) : ERR_NOMEM;
     if (err)
         trust_circle_close(c);

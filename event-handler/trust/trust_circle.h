@@ -33,7 +33,7 @@ NODISCARD bool trust_circle_forget_lists(struct trust_circle *c);
 /* A list has changed in the database. *relevant is set if that may matter. False without memory. */
 NODISCARD bool trust_circle_note(struct trust_circle *c, const struct trust_list *list,
                                  bool *relevant);
-/* Has the moderation changed since the last computation? */
+/* Has the moderation changed since the last computation, or was there none? */
 bool trust_circle_is_stale(const struct trust_circle *c);
 /* Everybody's standing by the lists as they are now, loading what is missing of them. */
 NODISCARD enum err trust_circle_compute(struct trust_circle *c, struct db *db,
