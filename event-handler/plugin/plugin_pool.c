@@ -19,6 +19,7 @@
 enum {
     QUEUE_MOST = 1000, /* jobs that wait for one process */
     QUESTION_EXTRA = 4096,
+    NOISE_MOST = 1000, /* lines that are no answer, between two answers */
     RETRY_FIRST_MS = 100,
     RETRY_MOST_MS = 10000,
     GRACE_MS = 500, /* for a process that is asked to end */
@@ -27,6 +28,7 @@ enum {
 };
 
 static const char mod[] = "plugin";
+static const char endless[] = "it never stops printing";
 
 struct worker {
     struct plugin_pool *pool;
@@ -42,6 +44,7 @@ struct worker {
     struct backoff backoff;
     uint64_t retry_ms, look_ms; /* when each is due */
     struct log_gate failed, noise;
+    unsigned n_noise; /* lines since its last answer */
 };
 
 struct plugin_pool {
@@ -92,6 +95,7 @@ static void start_process(struct worker *w)
     if (w->process.pid != 0 || now < w->retry_ms)
         return;
     w->look_ms = now + LOOK_MS;
+    w->n_noise = 0;
     metric_add(M_PLUGIN_STARTS, 0, 1);
     if (plugin_process_start(&w->process) != OK)
         w->retry_ms = now + backoff_next(&w->backoff);
@@ -145,15 +149,18 @@ static const struct {
     [PLUGIN_IO_OVERLONG] = {"a line of more than 64 KiB", PLUGIN_METRIC_MALFORMED},
 };
 
-static void show_noise(struct worker *w, struct slice line, const char *why)
+/* False when it is enough. */
+static bool bear_noise(struct worker *w, struct slice line, const char *why)
 {
     char quoted[160];
     uint32_t suppressed;
 
     metric_add(M_PLUGIN_NOISE, 0, 1);
+    w->n_noise++;
     if (log_gate_open(&w->noise, GATE_MS, &suppressed))
         log_warn(mod, "not understood", "why=\"%s\" line=%s suppressed=%u", why,
                  log_quote(line.ptr, line.len, quoted, sizeof quoted), (unsigned)suppressed);
+    return w->n_noise < NOISE_MOST;
 }
 
 /* Lines that are no JSON are passed over, as strfry does: people print things. */
@@ -170,7 +177,10 @@ static enum plugin_io read_reply(struct worker *w, struct plugin_job *job, uint6
         *what = plugin_reply_read(line, job->id, &job->reply, error);
         if (*what == PLUGIN_REPLY)
             return PLUGIN_IO_OK;
-        show_noise(w, line, *error);
+        if (!bear_noise(w, line, *error)) {
+            *error = endless;
+            *what = PLUGIN_MALFORMED;
+        }
         if (*what == PLUGIN_MALFORMED)
             return PLUGIN_IO_OK;
     }
@@ -204,6 +214,7 @@ static void ask(struct worker *w, struct plugin_job *job)
         answer_failure(w, job, PLUGIN_METRIC_MALFORMED);
     } else {
         backoff_reset(&w->backoff);
+        w->n_noise = 0;
         finish(w, job, results[job->reply.action]);
     }
 }
@@ -252,8 +263,8 @@ static void rest(struct worker *w)
         return;
     }
     io = plugin_process_line(&w->process, w->wake_fd, UINT64_MAX, &line);
-    if (io == PLUGIN_IO_OK)
-        show_noise(w, line, "nothing was asked");
+    if (io == PLUGIN_IO_OK && !bear_noise(w, line, "nothing was asked"))
+        give_up(w, endless);
     if (io == PLUGIN_IO_GONE || io == PLUGIN_IO_OVERLONG)
         give_up(w, faults[io].why);
 }
