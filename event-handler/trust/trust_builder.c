@@ -18,7 +18,7 @@
 #include "trust/trust_store.h"
 
 enum {
-    TURN_MS = 1000,
+    TURN_MS = 500,
     CANDIDATE_MS = 2000,   /* how often a handler that does not lead tries to */
     LOCK_KEY = 0x746e6477, /* of the advisory lock */
     MINUTE_MS = 60000,

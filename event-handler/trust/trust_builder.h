@@ -5,13 +5,14 @@
  * advisory lock in PostgreSQL that goes with its connection. What it publishes reaches all event
  * handlers through control_head (access/watcher.h).
  *
- *   every second            new lists among the stored events; if one of the circle has changed
+ *   twice a second          new lists among the stored events; if one of the circle has changed
  *                           its list, the circle is computed anew and published at once
  *   every WOT_REFRESH_MINUTES, and on request
- *                           everything anew, with lists that other relays have (crawler.h)
+ *                           everything anew, with lists that other relays have (crawler.h):
+ *                           first of those who count already, then of whom these let in
  *
- * Guards: a result without any admin's list, or with much fewer people than the one in use, is kept
- * in wot_generations but not published, unless the request forces it.
+ * A result that had better not be believed (guard.h) is noted in wot_generations and not published,
+ * unless the request forces it.
  */
 #include "base/base.h"
 

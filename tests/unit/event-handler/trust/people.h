@@ -80,7 +80,8 @@ static inline void people_store(int kind, unsigned author, int64_t created_at, u
         "UPDATE feed_head SET seq = $3) INSERT INTO events (seq, created_at, tie, author, kind,"
         " size, id, pubkey, tag_keys, event) VALUES ($3, $4, 0, 0, $2, 1, $5, $1, '{}', $6)";
     struct pubkey pk = person(author);
-    uint8_t id[32] = {(uint8_t)(++people_seq >> 8), (uint8_t)people_seq};
+    uint64_t seq = ++people_seq;
+    uint8_t id[32] = {(uint8_t)(seq >> 8), (uint8_t)seq};
     char hex[65], digits[65] = "";
     struct db_params p;
     struct buf json;
@@ -96,7 +97,7 @@ static inline void people_store(int kind, unsigned author, int64_t created_at, u
     db_params_init(&p);
     db_param_bytes(&p, pk.b, sizeof pk.b);
     db_param_int4(&p, kind);
-    db_param_int8(&p, (int64_t)people_seq);
+    db_param_int8(&p, (int64_t)seq);
     db_param_int8(&p, created_at);
     db_param_bytes(&p, id, sizeof id);
     db_param_text(&p, json.ptr, json.len);
