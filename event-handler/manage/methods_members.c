@@ -228,7 +228,7 @@ enum err method_createinvite(struct manage_call *call)
         return ERR_INVALID;
     new_code(code);
     value = json_pack("{s:I,s:I}", "uses_left", (json_int_t)uses, "expires_at",
-                      (json_int_t)(clock_unix() + hours * 3600));
+                      (json_int_t)clock_unix() + (json_int_t)hours * 3600);
     if (role[0])
         json_object_set_new(value, "role", json_string(role));
     err = list_set(call, "invite", code, json_incref(value), "");

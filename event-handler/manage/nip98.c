@@ -116,7 +116,8 @@ static bool method_matches(const struct event *ev, struct slice method)
 {
     struct slice given = tag_value(ev, SLICE("method"));
 
-    return given.len == method.len && strncasecmp(given.ptr, method.ptr, method.len) == 0;
+    return given.len > 0 && given.len == method.len &&
+           strncasecmp(given.ptr, method.ptr, method.len) == 0;
 }
 
 /* What is wrong with it, or NULL. */

@@ -175,7 +175,7 @@ static bool join_codes(struct program *p, const struct code *codes, size_t n_cod
 
     for (size_t i = 0; i < n_codes; i++)
         n += codes[i].n;
-    p->inst = calloc(n, sizeof *p->inst);
+    p->inst = calloc(n ? n : 1, sizeof *p->inst);
     p->start = calloc(n_codes, sizeof *p->start);
     if (!p->inst || !p->start)
         return false;
@@ -275,6 +275,12 @@ static void reach(struct closing *c, size_t at)
     c->s->stack[c->depth++] = (uint32_t)at;
 }
 
+/* Offsets are relative to the instruction that has them. */
+static size_t target(size_t at, int offset)
+{
+    return offset < 0 ? at - (size_t)-offset : at + (size_t)offset;
+}
+
 static void visit(struct closing *c, size_t at)
 {
     const struct code_inst *inst = &c->p->inst[at];
@@ -284,11 +290,11 @@ static void visit(struct closing *c, size_t at)
         c->s->sets[c->n++] = (uint32_t)at;
         break;
     case CODE_SPLIT:
-        reach(c, (size_t)((int)at + inst->b));
-        reach(c, (size_t)((int)at + inst->a));
+        reach(c, target(at, inst->b));
+        reach(c, target(at, inst->a));
         break;
     case CODE_JUMP:
-        reach(c, (size_t)((int)at + inst->a));
+        reach(c, target(at, inst->a));
         break;
     case CODE_ASSERT:
         if (holds(inst->a, c->before, c->behind))

@@ -52,7 +52,7 @@ enum verdict rule_words(const struct event *ev, const struct policy_env *env, co
         *message = text;
         return VERDICT_BLOCKED;
     }
-    if (!name && !(name = find(&l->patterns, ev)))
+    if (!name && !find(&l->patterns, ev))
         return VERDICT_ACCEPTED;
     *message = "it contains something that this relay does not take";
     return VERDICT_BLOCKED;

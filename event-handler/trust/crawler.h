@@ -115,7 +115,7 @@ void crawl_request_configure(struct crawl_request *request, const struct config 
 /* Fills in report, also when the run ended early; crawl_report_deinit() in any case. */
 void crawl_run(const struct crawl_request *request, struct crawl_report *report);
 void crawl_report_deinit(struct crawl_report *report);
-const char *crawl_end_text(enum crawl_end end); /* "complete", ... */
+const char *crawl_end_text(enum crawl_end why); /* "complete", ... */
 
 /* Checks of settings (ops/settings.h): each entry a ws:// or wss:// URL with a host; a proxy's URL
  * with a scheme that is known. */

@@ -349,7 +349,7 @@ static void choose_mask(struct drawing *d)
 
 bool qr_encode(struct slice text, struct qr *out)
 {
-    uint8_t codewords[MAX_CODEWORDS];
+    uint8_t codewords[MAX_CODEWORDS] = {0};
     struct drawing d = {.qr = out};
     struct bits bits = {.n = 0};
     int version = 1, n;
