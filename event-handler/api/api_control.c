@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/list_text.h"
-#include "json/jwrite.h"
 #include "policy/policy.h"
+#include "json/jwrite.h"
 
 enum { CONTROL_CAP = 64 * 1024 * 1024 };
 

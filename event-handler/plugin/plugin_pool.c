@@ -364,9 +364,9 @@ void plugin_pool_stop(struct plugin_pool *pool)
 {
     uint64_t one = 1;
 
-    if (!pool)
+    if (!pool || !pool->worker)
         return;
-    for (size_t i = 0; pool->worker && i < pool->n; i++) {
+    for (size_t i = 0; i < pool->n; i++) {
         pthread_mutex_lock(&pool->worker[i].lock);
         pool->worker[i].stopping = true;
         pthread_mutex_unlock(&pool->worker[i].lock);

@@ -176,7 +176,7 @@ static bool join_codes(struct program *p, const struct code *codes, size_t n_cod
     for (size_t i = 0; i < n_codes; i++)
         n += codes[i].n;
     p->inst = calloc(n ? n : 1, sizeof *p->inst);
-    p->start = calloc(n_codes, sizeof *p->start);
+    p->start = calloc(n_codes ? n_codes : 1, sizeof *p->start);
     if (!p->inst || !p->start)
         return false;
     for (size_t i = 0; i < n_codes; i++) {

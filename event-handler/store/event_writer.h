@@ -42,9 +42,9 @@ void event_writer_deinit(struct event_writer *w);
  * author has a large history, which erase.h must remove before the event is offered again. P1:
  * accepted means committed.
  *
- * A full disk refuses every event until there is room again. A broken connection is tried again for about a second; what was committed just before it broke
- * then answers "duplicate". An event that PostgreSQL refuses is found by halving, so that it alone
- * gets "error:".
+ * A full disk refuses every event until there is room again. A broken connection is tried again for
+ * about a second; what was committed just before it broke then answers "duplicate". An event that
+ * PostgreSQL refuses is found by halving, so that it alone gets "error:".
  */
 void event_writer_store(struct event_writer *w, struct new_event *const *ne, size_t n);
 

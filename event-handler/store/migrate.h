@@ -23,8 +23,8 @@ struct migration;
  *   OK           this program can work with the schema
  *   ERR_IO       the database is away: try again
  *   ERR_BUSY     another event handler is migrating, or a lock could not be had: try again
- *   ERR_CONFIG   the schema is too new for this program; one line says so. Only another binary helps
- *   ERR_INVALID  a migration failed (logged); nothing of it remains. Trying again helps once a
+ *   ERR_CONFIG   the schema is too new for this program; one line says so. Only another binary
+ * helps ERR_INVALID  a migration failed (logged); nothing of it remains. Trying again helps once a
  *                person has removed the cause
  */
 NODISCARD enum err migrate(struct db *db);

@@ -6,13 +6,13 @@
  *
  * A file may begin with lines that say how it is to be taken:
  *
- *   -- compatible-with: N   programs whose newest migration is number N may go on working, and start,
- *                           on a schema that has this one: it only adds what they do not know of.
- *                           Without the line, older programs refuse the schema.
+ *   -- compatible-with: N   programs whose newest migration is number N may go on working, and
+ * start, on a schema that has this one: it only adds what they do not know of. Without the line,
+ * older programs refuse the schema.
  *   -- no-transaction       statements (each ends with ";" at the end of a line) that run one by
  *                           one, for CREATE INDEX CONCURRENTLY. They only make things faster: no
- *                           program needs them in order to work. They may be cut off and begin again:
- *                           DROP INDEX CONCURRENTLY IF EXISTS comes before the CREATE.
+ *                           program needs them in order to work. They may be cut off and begin
+ * again: DROP INDEX CONCURRENTLY IF EXISTS comes before the CREATE.
  */
 #include "base/base.h"
 

@@ -131,8 +131,7 @@ struct vanish vanish_of_request(const struct new_event *ne)
 {
     return (struct vanish){.pubkey = ne->ev->pubkey,
                            .up_to = ne->ev->created_at,
-                           .wraps_up_to =
-                               ne->takes_all_wraps ? INT64_MAX : ne->ev->created_at};
+                           .wraps_up_to = ne->takes_all_wraps ? INT64_MAX : ne->ev->created_at};
 }
 
 /* ---- tables ---- */
@@ -158,8 +157,8 @@ static struct vanish_state *vanish_of(struct planner *p, const struct pubkey *pk
     int32_t at = keymap_add(&p->vanished, pk->b);
 
     if (p->vanished.n > known)
-        p->vanish[at] = (struct vanish_state){
-            .up_to = INT64_MIN, .wraps_up_to = INT64_MIN, .last_request = -1};
+        p->vanish[at] =
+            (struct vanish_state){.up_to = INT64_MIN, .wraps_up_to = INT64_MIN, .last_request = -1};
     return &p->vanish[at];
 }
 
@@ -225,8 +224,8 @@ static bool make_tables(struct planner *p, const struct write_known *known, stru
     p->plan->floor = arena_alloc(arena, targets * sizeof *p->plan->floor);
     p->plan->vanish = arena_alloc(arena, requests * sizeof *p->plan->vanish);
     return p->id_address && p->id_event && p->address && p->vanish && p->plan->replaced &&
-           p->plan->kept && p->plan->superseded && p->plan->tombstone && p->plan->floor && p->plan->vanish &&
-           keymap_init(&p->ids, arena, sizeof(struct event_id), max_ids) &&
+           p->plan->kept && p->plan->superseded && p->plan->tombstone && p->plan->floor &&
+           p->plan->vanish && keymap_init(&p->ids, arena, sizeof(struct event_id), max_ids) &&
            keymap_init(&p->tombs, arena, sizeof(struct tombstone), known->n_tombstones + targets) &&
            keymap_init(&p->addresses, arena, 32, max_addresses) &&
            keymap_init(&p->vanished, arena, sizeof(struct pubkey), known->n_vanish + requests);

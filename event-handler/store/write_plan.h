@@ -18,7 +18,7 @@ struct new_event { /* one event that wants to be stored */
     struct slice json;   /* canonical */
     uint8_t address[32]; /* kind, author and d, when has_address */
     bool has_address;
-    bool keeps_versions; /* for the caller to set: what it replaces goes to event_history */
+    bool keeps_versions;  /* for the caller to set: what it replaces goes to event_history */
     bool takes_all_wraps; /* for the caller to set, of a kind 62: gift wraps go whatever their date,
                              not only those up to the request */
 

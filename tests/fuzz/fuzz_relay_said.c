@@ -3,10 +3,10 @@
  * all of it on the way to a terminal, where no control character may arrive.
  */
 #include "base/buf.h"
-#include "output.h"
-#include "prometheus.h"
 #include "client/relay_message.h"
 #include "client/ws_handshake.h"
+#include "output.h"
+#include "prometheus.h"
 
 static void check_message(struct slice text)
 {

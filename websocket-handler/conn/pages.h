@@ -1,8 +1,8 @@
 #ifndef WEBSOCKET_HANDLER_CONN_PAGES_H
 #define WEBSOCKET_HANDLER_CONN_PAGES_H
 /*
- * The pages for browsers, embedded by the Makefile: conn/<name>.html is <name>_html, with its length
- * in <name>_html_len and a terminator behind it.
+ * The pages for browsers, embedded by the Makefile: conn/<name>.html is <name>_html, with its
+ * length in <name>_html_len and a terminator behind it.
  */
 #include "base/base.h"
 

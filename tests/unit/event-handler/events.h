@@ -6,8 +6,8 @@
  *
  *   "11 a 30023 100 d=x e=22 p=b a=0:a:"       id, author, kind, created_at, tags
  *
- * Versions of kinds 0 and 3 are kept when they are replaced. e and q tags take an id's byte, p tags an author's letter, a tags kind:letter:d; other values are
- * taken as they are.
+ * Versions of kinds 0 and 3 are kept when they are replaced. e and q tags take an id's byte, p tags
+ * an author's letter, a tags kind:letter:d; other values are taken as they are.
  */
 #include <stdio.h>
 #include <stdlib.h>

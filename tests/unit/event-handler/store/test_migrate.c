@@ -121,11 +121,11 @@ static void test_lock_timeout(void **state)
 static void test_failure(void **state)
 {
     const struct migration broken[] = {history[0], {2, "broken", "CREATE TABLE x (a int); OUCH;"}};
-    const struct migration cut_off[] = {
-        history[0],
-        {3, "cut_off",
-         "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS u;\nCREATE UNIQUE INDEX CONCURRENTLY "
-         "u ON t_one (a);\n"}};
+    const struct migration cut_off[] = {history[0],
+                                        {3, "cut_off",
+                                         "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS "
+                                         "u;\nCREATE UNIQUE INDEX CONCURRENTLY "
+                                         "u ON t_one (a);\n"}};
 
     TEST_NEEDS_DB();
     assert_int_equal(migrate_along(&db, broken, 2), ERR_INVALID);
