@@ -138,8 +138,9 @@ $(B)/unit/common/%: tests/unit/common/%.c $(B)/libcommon.a $(B)/flags
 	$(COMPILE) -Icommon -Itests/unit -c $< -o $@.o
 	$(LINK) $@.o $(B)/libcommon.a $(LIBS) $(CMOCKA) -o $@
 
-# A fuzz target or a benchmark belongs to the service that has the header of one of its includes.
-includes = $(shell sed -n 's/^\#include "\(.*\)"/\1/p' $(1))
+# A fuzz target or a benchmark belongs to the service that has the header of one of its includes; config.h and
+# metrics.h, which every service has, tell nothing.
+includes = $(shell sed -n 's/^\#include "\(.*\/.*\)"/\1/p' $(1))
 service_of = $(firstword $(foreach s,$(SERVICES),$(if $(wildcard $(addprefix $(s)/,$(call includes,$(1)))),$(s))))
 
 # $(1) the source, $(2) the program, $(3) its service or nothing, $(4) further flags for linking

@@ -76,8 +76,8 @@ static void write_trust(struct buf *out, const struct access_view *view)
     buf_printf(out,
                ",\"wot\":{\"enabled\":%s,\"state\":\"%s\",\"members\":%zu,\"generation\":%" PRIu64
                ",\"age_seconds\":%" PRId64 "}",
-               view->cfg->wot_enabled ? "true" : "false", trust_state(view), t->n, t->generation,
-               age > 0 ? age : 0);
+               view->cfg->wot_enabled ? "true" : "false", trust_state(view), t->n_trusted,
+               t->generation, age > 0 ? age : 0);
 }
 
 /* ---- routes ---- */

@@ -1,8 +1,9 @@
 /*
  * The Web of Trust of a large relay: a hundred thousand people who follow fifty each, five million
  * follows, with everybody let in, which is the dearest case; and a table of a million keys. With
- * PGHOST_WRITE and its kin set (docs/CONFIG.md) it also publishes and loads a generation; the
- * database must have the schema.
+ * PGHOST_WRITE and its kin set (docs/CONFIG.md) it also publishes and loads a generation, loads all
+ * lists from the database, and lets one of them change; the database must have the schema, and
+ * should have nothing else.
  *
  *   build/bench/bench_trust
  */
@@ -10,8 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/access.h"
 #include "base/clock.h"
+#include "base/hex.h"
+#include "config.h"
 #include "trust/graph.h"
+#include "trust/trust_circle.h"
 #include "trust/trust_store.h"
 
 enum { PEOPLE = 100000, FOLLOWS = 50, MILLION = 1000000, LOOKUPS = 5000000 };
@@ -58,6 +63,16 @@ static void die(const char *what)
     exit(1);
 }
 
+/* Whom the next person follows. */
+static void make_list(uint8_t list[FOLLOWS][32])
+{
+    for (unsigned k = 0; k < FOLLOWS; k++) {
+        struct pubkey other = key(choose());
+
+        memcpy(list[k], other.b, sizeof list[k]);
+    }
+}
+
 static struct graph *fill_graph(void)
 {
     static uint8_t list[FOLLOWS][32];
@@ -66,11 +81,7 @@ static struct graph *fill_graph(void)
     for (uint64_t i = 0; g && i < PEOPLE; i++) {
         struct pubkey self = key(i);
 
-        for (unsigned k = 0; k < FOLLOWS; k++) {
-            struct pubkey other = key(choose());
-
-            memcpy(list[k], other.b, sizeof list[k]);
-        }
+        make_list(list);
         if (!graph_set_list(g, &self, list[0], FOLLOWS))
             die("out of memory");
     }
@@ -135,10 +146,103 @@ static const char *setting(const char *name)
     return value ? value : "";
 }
 
-static void publish(const struct trust_table *t)
+/* ---- with a database ---- */
+
+static uint64_t publish(struct db *db, const struct trust_table *t)
 {
-    struct trust_generation gen = {.reason = "bench", .trusted = t->n, .made_at = clock_unix()};
+    struct trust_generation gen = {.reason = "bench", .made_at = clock_unix()};
+
+    if (trust_store_publish(db, t, &gen) != OK)
+        die("could not publish");
+    return gen.generation;
+}
+
+static void load(struct db *db, uint64_t generation, size_t n)
+{
     struct trust_table *loaded;
+
+    if (trust_store_load(db, generation, &loaded) != OK || loaded->n != n)
+        die("could not load");
+    trust_table_free(loaded);
+}
+
+static void measure_generation(struct db *db, const struct trust_table *t)
+{
+    uint64_t start = clock_mono_us(), generation = publish(db, t);
+
+    printf("publish              %8.3f s\n", seconds_since(start));
+    start = clock_mono_us();
+    load(db, generation, t->n);
+    printf("load                 %8.3f s\n", seconds_since(start));
+}
+
+static void store_lists(struct db *db)
+{
+    static uint8_t keys[TRUST_STORE_STEP][FOLLOWS][32];
+    static struct trust_list list[TRUST_STORE_STEP];
+
+    for (uint64_t i = 0; i < PEOPLE; i += TRUST_STORE_STEP) {
+        for (unsigned k = 0; k < TRUST_STORE_STEP; k++) {
+            make_list(keys[k]);
+            list[k] = (struct trust_list){.author = key(i + k),
+                                          .kind = 3,
+                                          .keys = slice_of((char *)keys[k][0], sizeof keys[k])};
+        }
+        if (trust_store_put_lists(db, list, TRUST_STORE_STEP, 0) != OK)
+            die("could not store the lists");
+    }
+}
+
+/* From somebody's new list to a generation that an event handler has loaded. */
+static void measure_change(struct trust_circle *c, struct db *db)
+{
+    static uint8_t keys[FOLLOWS][32];
+    struct trust_list list = {
+        .author = key(0), .kind = 3, .keys = slice_of((char *)keys[0], sizeof keys)};
+    struct trust_table *t;
+    uint64_t start;
+    bool relevant = false;
+
+    make_list(keys);
+    start = clock_mono_us();
+    if (trust_store_put_lists(db, &list, 1, 0) != OK || !trust_circle_note(c, &list, &relevant) ||
+        !relevant || trust_circle_compute(c, db, &t) != OK)
+        die("could not compute");
+    load(db, publish(db, t), t->n);
+    printf("a changed list       %8.3f s until it is loaded\n", seconds_since(start));
+    trust_table_free(t);
+}
+
+static void measure_circle(struct db *db)
+{
+    static char admin[65], nothing[1];
+    struct config cfg = {.wot_enabled = true,
+                         .wot_depth = 5,
+                         .wot_min_followers = 1,
+                         .wot_max_follows = 5000,
+                         .shared = {.admin_pubkey = admin, .co_admin_pubkeys = nothing}};
+    struct pubkey root = key(0);
+    struct access *access;
+    struct trust_circle c;
+    struct trust_table *t;
+    uint64_t start;
+
+    hex_encode(root.b, sizeof root.b, admin);
+    access = access_new(&cfg);
+    start = clock_mono_us();
+    if (!access || trust_circle_open(&c, &cfg, access, db) != OK ||
+        trust_circle_compute(&c, db, &t) != OK)
+        die("could not load the lists");
+    printf("lists from database  %8.3f s, %zu follows, %zu people in the circle\n",
+           seconds_since(start), graph_follows(c.graph), t->n_trusted);
+    trust_table_free(t);
+    measure_change(&c, db);
+    trust_circle_close(&c);
+    access_free(access);
+}
+
+static void measure_database(const struct trust_table *t)
+{
     struct db_target target = {.host = getenv("PGHOST_WRITE"),
                                .user = setting("PGUSER_WRITE"),
                                .password = setting("PGPASSWORD_WRITE"),
@@ -146,20 +250,15 @@ static void publish(const struct trust_table *t)
                                .port = atoi(setting("PGPORT_WRITE")),
                                .role = "bench"};
     struct db db;
-    uint64_t start;
 
     if (!target.host)
         return;
     db_init(&db, &target, NULL);
-    start = clock_mono_us();
-    if (db_ready(&db) != OK || trust_store_publish(&db, t, &gen) != OK)
-        die("could not publish");
-    printf("publish              %8.3f s\n", seconds_since(start));
-    start = clock_mono_us();
-    if (trust_store_load(&db, gen.generation, &loaded) != OK || loaded->n != t->n)
-        die("could not load");
-    printf("load                 %8.3f s\n", seconds_since(start));
-    trust_table_free(loaded);
+    if (db_ready(&db) != OK)
+        die("no database");
+    measure_generation(&db, t);
+    store_lists(&db);
+    measure_circle(&db);
     db_deinit(&db);
 }
 
@@ -176,7 +275,7 @@ int main(void)
     t = compute(g);
     printf("the table            %8.1f MB\n", (double)trust_table_memory(t) / 1e6);
     look_up(t, PEOPLE, "in it");
-    publish(t);
+    measure_database(t);
     measure_million();
     trust_table_free(t);
     graph_free(g);
