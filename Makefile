@@ -139,8 +139,8 @@ $(B)/unit/common/%: tests/unit/common/%.c $(B)/libcommon.a $(B)/flags
 	$(LINK) $@.o $(B)/libcommon.a $(LIBS) $(CMOCKA) -o $@
 
 # A fuzz target or a benchmark belongs to the service that has the header of one of its includes; config.h and
-# metrics.h, which every service has, tell nothing.
-includes = $(shell sed -n 's/^\#include "\(.*\/.*\)"/\1/p' $(1))
+# metrics.h, which several services have, tell nothing.
+includes = $(filter-out config.h metrics.h,$(shell sed -n 's/^\#include "\(.*\)"/\1/p' $(1)))
 service_of = $(firstword $(foreach s,$(SERVICES),$(if $(wildcard $(addprefix $(s)/,$(call includes,$(1)))),$(s))))
 
 # $(1) the source, $(2) the program, $(3) its service or nothing, $(4) further flags for linking
