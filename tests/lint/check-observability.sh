@@ -18,12 +18,12 @@ exists() {
     grep -qE "^$name (COUNTER|GAUGE)$" <<<"$known" && return 0
     grep -qE "^${name%_*} HISTOGRAM$" <<<"$known" && [[ $name =~ _(bucket|sum|count)$ ]]
 }
-for name in $(grep -rhoE 'tandem_[a-z_]+' $dir | sort -u); do
+while read -r name; do
     exists "$name" || complain "$name is no metric of ours"
-done
-for alert in $(sed -n 's/^ *- alert: *//p' $dir/alerts.yml); do
+done < <(grep -rhoE 'tandem_[a-z_]+' $dir | sort -u)
+while read -r alert; do
     grep -q "^### $alert" docs/OPERATIONS.md || complain "$alert has no paragraph in docs/OPERATIONS.md"
-done
+done < <(sed -n 's/^ *- alert: *//p' $dir/alerts.yml)
 python3 - $dir/grafana-dashboard.json <<'PY' || status=1
 import json, sys
 panels = json.load(open(sys.argv[1]))["panels"]
