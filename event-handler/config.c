@@ -371,6 +371,7 @@ static const struct setting settings[] = {
      .help = "How long after one walk through the events the next begins, in seconds."},
 
     {.name = "POLICY_ALLOW_KINDS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_allow_kinds),
      .def = "",
@@ -378,6 +379,7 @@ static const struct setting settings[] = {
      .group = "Policy",
      .help = "The only kinds that are taken, as numbers and ranges; empty for all."},
     {.name = "POLICY_DENY_KINDS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_deny_kinds),
      .def = "",
@@ -385,6 +387,7 @@ static const struct setting settings[] = {
      .group = "Policy",
      .help = "Kinds that are not taken."},
     {.name = "POLICY_ALLOW_PUBKEYS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_allow_pubkeys),
      .def = "",
@@ -393,6 +396,7 @@ static const struct setting settings[] = {
      .help = "The only authors besides the admins, comma-separated, hex or npub; empty for all. "
              "Gift wraps are taken for them."},
     {.name = "POLICY_DENY_PUBKEYS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_deny_pubkeys),
      .def = "",
@@ -400,6 +404,7 @@ static const struct setting settings[] = {
      .group = "Policy",
      .help = "Authors of whom nothing is taken."},
     {.name = "POLICY_POW",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_pow),
      .def = "",
@@ -409,6 +414,7 @@ static const struct setting settings[] = {
          "ranges as in 1:16,30000-39999:8. The first that fits counts. For all kinds: "
          "MIN_POW_DIFFICULTY."},
     {.name = "POLICY_GUEST_MAX_CONTENT",
+     .reload = true,
      .type = SETTING_INT,
      .offset = FIELD(policy_guest_max_content),
      .def = "32768",
@@ -417,6 +423,7 @@ static const struct setting settings[] = {
      .group = "Policy",
      .help = "Longest content that a guest may write, in bytes; 0 for no such limit."},
     {.name = "POLICY_GUEST_MAX_TAGS",
+     .reload = true,
      .type = SETTING_INT,
      .offset = FIELD(policy_guest_max_tags),
      .def = "200",
@@ -425,6 +432,7 @@ static const struct setting settings[] = {
      .group = "Policy",
      .help = "Most tags in an event of a guest, follow lists excepted; 0 for no such limit."},
     {.name = "POLICY_FLOOD_COPIES",
+     .reload = true,
      .type = SETTING_INT,
      .offset = FIELD(policy_flood_copies),
      .def = "5",
@@ -434,6 +442,7 @@ static const struct setting settings[] = {
      .help = "How often guests together may send one and the same text within "
              "POLICY_FLOOD_SECONDS; 0 for any number."},
     {.name = "POLICY_FLOOD_SECONDS",
+     .reload = true,
      .type = SETTING_INT,
      .offset = FIELD(policy_flood_seconds),
      .def = "3600",
@@ -442,6 +451,7 @@ static const struct setting settings[] = {
      .group = "Policy",
      .help = "See POLICY_FLOOD_COPIES."},
     {.name = "POLICY_BLOCKED_WORDS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_blocked_words),
      .def = "",
@@ -449,6 +459,7 @@ static const struct setting settings[] = {
      .help = "Words and phrases, comma-separated, that content may not hold, whatever their case; "
              "admins excepted."},
     {.name = "POLICY_BLOCKED_PATTERNS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(policy_blocked_patterns),
      .def = "",
@@ -539,6 +550,7 @@ static const struct setting settings[] = {
      .help = "How often everything is computed anew, and other relays are asked, in minutes. New "
              "lists that arrive here count within two seconds."},
     {.name = "WOT_GUEST_KINDS",
+     .reload = true,
      .type = SETTING_STRING,
      .offset = FIELD(wot_guest_kinds),
      .def = "0,3,5,10002,10050,62",
@@ -546,12 +558,14 @@ static const struct setting settings[] = {
      .group = "Web of Trust",
      .help = "Kinds that anybody may write, as numbers and ranges."},
     {.name = "WOT_GUEST_REPLIES",
+     .reload = true,
      .type = SETTING_BOOL,
      .offset = FIELD(wot_guest_replies),
      .def = "True",
      .group = "Web of Trust",
      .help = "Whether anybody may write events whose p tags name a member."},
     {.name = "WOT_WRAP_POW",
+     .reload = true,
      .type = SETTING_INT,
      .offset = FIELD(wot_wrap_pow),
      .def = "16",
@@ -676,6 +690,19 @@ enum err config_load(struct config *cfg)
         !default_to(&r->password, w->password) || !default_to(&r->database, w->database))
         return ERR_NOMEM;
     return OK;
+}
+
+struct config *config_reload(const struct config *old)
+{
+    struct config *fresh = calloc(1, sizeof *fresh);
+
+    if (fresh && config_load(fresh) == OK &&
+        settings_inherit(settings, ARRAY_LEN(settings), old, fresh) == OK)
+        return fresh;
+    if (fresh)
+        config_free(fresh);
+    free(fresh);
+    return NULL;
 }
 
 void config_free(struct config *cfg)

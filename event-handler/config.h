@@ -108,6 +108,12 @@ struct config {
  * also after a failure. */
 NODISCARD enum err config_load(struct config *cfg);
 void config_free(struct config *cfg);
+/*
+ * The settings as they are now (SIGHUP), with old's values where a restart is needed; differences
+ * are told in the log. NULL, after saying why, when one of them is bad: nothing changes then. The
+ * caller's to config_free() and free().
+ */
+struct config *config_reload(const struct config *old);
 
 /* Does an environment variable of that name hold a secret, or say where one is? */
 bool config_is_secret(struct slice name);

@@ -38,7 +38,10 @@ enum {
 };
 
 struct event_handler {
-    struct config cfg;
+    struct config cfg;            /* of the start */
+    const struct config *current; /* with what SIGHUP has changed since */
+    struct config **reloaded;     /* all that SIGHUP has made */
+    size_t n_reloaded;
     struct access *access;
     struct limits *limits;
     struct relay_key *relay_key;
@@ -67,17 +70,54 @@ static void set_up_signals(void)
     sigset_t set = stop_signals();
 
     signal(SIGPIPE, SIG_IGN);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static void wait_for_stop(void)
+/* Reads the settings again. Those before stay in memory, since whoever judges an event right now
+ * may still look at them. */
+static void reload(struct event_handler *eh)
+{
+    struct config *fresh = config_reload(eh->current), **grown;
+
+    if (!fresh) {
+        log_error("settings", "not read: they stay as they were", "");
+        return;
+    }
+    grown = realloc(eh->reloaded, (eh->n_reloaded + 1) * sizeof(struct config *));
+    if (!grown || !access_set_config(eh->access, fresh)) {
+        log_error("settings", "not enough memory: they stay as they were", "");
+        eh->reloaded = grown ? grown : eh->reloaded;
+        config_free(fresh);
+        free(fresh);
+        return;
+    }
+    eh->reloaded = grown;
+    eh->reloaded[eh->n_reloaded++] = fresh;
+    eh->current = fresh;
+    log_set_levels(fresh->shared.log_levels);
+}
+
+static void wait_for_stop(struct event_handler *eh)
 {
     sigset_t set = stop_signals();
-    int which;
+    int which = 0;
 
-    while (sigwait(&set, &which) != 0)
-        continue;
+    sigaddset(&set, SIGHUP);
+    while (sigwait(&set, &which) != 0 || which == SIGHUP) {
+        if (which == SIGHUP)
+            reload(eh);
+    }
     log_info("main", "stopping", "signal=%d", which);
+}
+
+static void free_reloaded(struct event_handler *eh)
+{
+    for (size_t i = 0; i < eh->n_reloaded; i++) {
+        config_free(eh->reloaded[i]);
+        free(eh->reloaded[i]);
+    }
+    free(eh->reloaded);
 }
 
 /* Sleeps; true when it is time to stop. */
@@ -196,7 +236,7 @@ static int serve(struct event_handler *eh)
     }
     api_open(eh->api, &(struct api_parts){eh->access, eh->ingest, eh->queries, eh->manage});
     log_info("main", "ready", "version=%s port=%d", TANDEM_VERSION, (int)eh->cfg.port);
-    wait_for_stop();
+    wait_for_stop(eh);
     return EXIT_SUCCESS;
 }
 
@@ -227,12 +267,14 @@ static void stop(struct event_handler *eh)
     limits_stop(eh->limits);
     access_free(eh->access);
     relay_key_free(eh->relay_key);
+    free_reloaded(eh);
 }
 
 static int run(struct event_handler *eh)
 {
     int status = EXIT_SUCCESS;
 
+    eh->current = &eh->cfg;
     log_open("event-handler", eh->cfg.shared.log_levels,
              (enum log_format)eh->cfg.shared.log_format);
     set_up_signals();

@@ -17,6 +17,20 @@
         .def = (def_), .min = (min_), .max = (max_), .group = (group_), .help = (help_)            \
     }
 
+/* The same for settings that are looked at whenever they matter: SIGHUP changes them. */
+#define LIVE_TEXT(name_, alias_, field_, def_, group_, help_)                                      \
+    {                                                                                              \
+        .name = (name_), .alias = (alias_), .type = SETTING_STRING,                                \
+        .offset = offsetof(struct config, field_), .def = (def_), .reload = true,                  \
+        .group = (group_), .help = (help_)                                                         \
+    }
+#define LIVE_NUMBER(name_, field_, def_, min_, max_, group_, help_)                                \
+    {                                                                                              \
+        .name = (name_), .type = SETTING_INT, .offset = offsetof(struct config, field_),           \
+        .def = (def_), .min = (min_), .max = (max_), .reload = true, .group = (group_),            \
+        .help = (help_)                                                                            \
+    }
+
 /* NUMBER: name, field, default, least, most, group, help. TEXT: name, older name, field, default,
  * group, help. */
 static const struct setting table[] = {
@@ -30,22 +44,23 @@ static const struct setting table[] = {
            "Processes that share the public port. One serves thousands of clients; more use more "
            "cores."),
 
-    TEXT("RELAY_NAME", NULL, relay_name, "Tandem", "About this relay",
-         "Its name, best under 30 characters."),
-    TEXT("RELAY_DESCRIPTION", NULL, relay_description, "A Nostr relay.", "About this relay",
-         "What it is for, in plain text."),
-    TEXT("RELAY_ICON", "ICON", relay_icon, "", "About this relay", "URL of a square image."),
-    TEXT("CONTACT", NULL, contact, "", "About this relay",
-         "How to reach the operator, e.g. mailto:me@example.com."),
+    LIVE_TEXT("RELAY_NAME", NULL, relay_name, "Tandem", "About this relay",
+              "Its name, best under 30 characters."),
+    LIVE_TEXT("RELAY_DESCRIPTION", NULL, relay_description, "A Nostr relay.", "About this relay",
+              "What it is for, in plain text."),
+    LIVE_TEXT("RELAY_ICON", "ICON", relay_icon, "", "About this relay", "URL of a square image."),
+    LIVE_TEXT("CONTACT", NULL, contact, "", "About this relay",
+              "How to reach the operator, e.g. mailto:me@example.com."),
 
     NUMBER("MAX_MESSAGE_BYTES", max_message_bytes, "524288", 1024, 16777216, "Limits",
            "Largest WebSocket message from a client; a larger one closes the connection (1009)."),
-    NUMBER("MAX_SUBSCRIPTIONS", max_subscriptions, "200", 1, 10000, "Limits",
-           "Most open subscriptions of one connection."),
-    NUMBER("WS_MAX_PENDING_EVENTS", max_pending_events, "2048", 1, 1000000, "Limits",
-           "Most EVENTs of one connection that wait for their OK; it is not read from above this."),
-    NUMBER("WS_MAX_RUNNING_QUERIES", max_running_queries, "8", 1, 1000, "Limits",
-           "Most REQs and COUNTs of one connection that run at the same time; others wait."),
+    LIVE_NUMBER("MAX_SUBSCRIPTIONS", max_subscriptions, "200", 1, 10000, "Limits",
+                "Most open subscriptions of one connection."),
+    LIVE_NUMBER(
+        "WS_MAX_PENDING_EVENTS", max_pending_events, "2048", 1, 1000000, "Limits",
+        "Most EVENTs of one connection that wait for their OK; it is not read from above this."),
+    LIVE_NUMBER("WS_MAX_RUNNING_QUERIES", max_running_queries, "8", 1, 1000, "Limits",
+                "Most REQs and COUNTs of one connection that run at the same time; others wait."),
 
     {.name = "TRUSTED_PROXIES",
      .type = SETTING_STRING,
@@ -117,9 +132,9 @@ static const struct setting table[] = {
            "On SIGTERM /readyz says no for this long while everything else goes on, so that a "
            "balancer sends new clients elsewhere before the port is closed. Should be above the "
            "time between its checks."),
-    NUMBER("WS_SHUTDOWN_SECONDS", shutdown_spread_seconds, "3", 0, 5, "Connections",
-           "Then the clients are closed (1012) evenly over this time, so that they do not all "
-           "come back at once."),
+    LIVE_NUMBER("WS_SHUTDOWN_SECONDS", shutdown_spread_seconds, "3", 0, 5, "Connections",
+                "Then the clients are closed (1012) evenly over this time, so that they do not all "
+                "come back at once."),
 
     TEXT("EVENT_HANDLER_SVC", NULL, event_handler_hosts, "event-handler", "Event handler",
          "Host of the event handler. Several, comma-separated, share the work, as do all the "
@@ -200,6 +215,17 @@ enum err config_load(struct config *cfg)
     if (err != OK)
         config_free(cfg);
     return err;
+}
+
+bool config_reload(struct config *cfg)
+{
+    struct config fresh;
+
+    if (config_load(&fresh) != OK)
+        return false;
+    settings_adopt(table, ARRAY_LEN(table), cfg, &fresh);
+    config_free(&fresh);
+    return true;
 }
 
 void config_free(struct config *cfg)

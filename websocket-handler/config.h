@@ -76,6 +76,9 @@ struct config {
 /* ERR_CONFIG after a line on stderr that names the setting. */
 NODISCARD enum err config_load(struct config *cfg);
 void config_free(struct config *cfg);
+/* Takes over, in place, what SIGHUP may change, and tells the differences in the log. False, after
+ * saying why, when a setting is bad: nothing changes then. Loop thread. */
+NODISCARD bool config_reload(struct config *cfg);
 /* The settings as plain text for --help, and as docs/CONFIG.md has them. */
 void config_help(struct buf *out);
 void config_markdown(struct buf *out);

@@ -169,18 +169,35 @@ static enum err listen_on(struct listener *l, struct gateway *g, int fd, enum ht
     return err;
 }
 
+/* Settings that are looked at whenever they matter change by themselves; the information document
+ * is written anew. */
+static void on_hangup(uv_signal_t *handle, int signum)
+{
+    struct gateway *g = handle->data;
+
+    (void)signum;
+    if (!config_reload(g->cfg)) {
+        log_error("settings", "not read: they stay as they were", "");
+        return;
+    }
+    log_set_levels(g->cfg->shared.log_levels);
+    site_set_control(&g->site, control_current(g->control));
+}
+
 static void watch_signals(struct gateway *g)
 {
     signal(SIGPIPE, SIG_IGN);
     uv_signal_init(&g->loop, &g->on_term);
     uv_signal_init(&g->loop, &g->on_int);
+    uv_signal_init(&g->loop, &g->on_hup);
     uv_timer_init(&g->loop, &g->drain_clock);
-    g->on_term.data = g->on_int.data = g->drain_clock.data = g;
+    g->on_term.data = g->on_int.data = g->on_hup.data = g->drain_clock.data = g;
     uv_signal_start(&g->on_term, on_signal, SIGTERM);
     uv_signal_start(&g->on_int, on_signal, SIGINT);
+    uv_signal_start(&g->on_hup, on_hangup, SIGHUP);
 }
 
-enum err gateway_start(struct gateway *g, const struct config *cfg, int public_fd, int metrics_fd)
+enum err gateway_start(struct gateway *g, struct config *cfg, int public_fd, int metrics_fd)
 {
     enum err err;
 
@@ -241,6 +258,7 @@ void gateway_stop(struct gateway *g)
     session_teardown();
     uv_close((uv_handle_t *)&g->on_term, NULL);
     uv_close((uv_handle_t *)&g->on_int, NULL);
+    uv_close((uv_handle_t *)&g->on_hup, NULL);
     uv_close((uv_handle_t *)&g->drain_clock, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT); /* the close callbacks */
     conns_deinit();

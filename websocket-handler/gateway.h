@@ -36,7 +36,7 @@ enum gateway_phase {
 
 struct gateway {
     uv_loop_t loop;
-    const struct config *cfg;
+    struct config *cfg;
     struct site site;
     struct upstream *upstream;
     struct live *live;
@@ -45,7 +45,7 @@ struct gateway {
     struct control *control;
     struct control_watch control_watch;
     struct listener public, metrics;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
     uv_timer_t drain_clock;
     enum gateway_phase phase;
     uint64_t drain_began_ms;
@@ -55,7 +55,7 @@ struct gateway {
 
 /* Takes over both sockets; metrics_fd is -1 where another worker serves the metrics. Logs what
  * fails. cfg must outlive the gateway. */
-NODISCARD enum err gateway_start(struct gateway *g, const struct config *cfg, int public_fd,
+NODISCARD enum err gateway_start(struct gateway *g, struct config *cfg, int public_fd,
                                  int metrics_fd);
 void gateway_run(struct gateway *g);
 void gateway_stop(struct gateway *g);

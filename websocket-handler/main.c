@@ -43,7 +43,7 @@ static void write_help(struct buf *out)
 }
 
 /* One worker process, from the start of its loop to the end. */
-static int serve(const struct config *cfg, unsigned worker, int public_fd, int metrics_fd)
+static int serve(struct config *cfg, unsigned worker, int public_fd, int metrics_fd)
 {
     struct gateway gateway;
 

@@ -34,7 +34,7 @@ struct worker {
 };
 
 struct supervisor {
-    const struct config *cfg;
+    struct config *cfg;
     worker_fn *run;
     struct worker workers[MAX_WORKERS];
     unsigned n;
@@ -215,12 +215,21 @@ static void stop_workers(struct supervisor *s)
     signal_all(s, SIGKILL);
 }
 
+/* Workers read their settings again, and those that are started later begin with the new ones. */
+static void reload(struct supervisor *s)
+{
+    if (config_reload(s->cfg))
+        log_set_levels(s->cfg->shared.log_levels);
+    signal_all(s, SIGHUP);
+}
+
 static int run_workers(struct supervisor *s)
 {
     sigemptyset(&s->waited);
     sigaddset(&s->waited, SIGTERM);
     sigaddset(&s->waited, SIGINT);
     sigaddset(&s->waited, SIGCHLD);
+    sigaddset(&s->waited, SIGHUP);
     sigprocmask(SIG_BLOCK, &s->waited, &s->before);
     metrics_attach(0);
     for (;;) {
@@ -229,6 +238,8 @@ static int run_workers(struct supervisor *s)
 
         if (signum == SIGTERM || signum == SIGINT)
             break;
+        if (signum == SIGHUP)
+            reload(s);
         reap(s, false);
     }
     log_info("supervisor", "stopping the workers", "n=%u", s->n);
@@ -236,7 +247,7 @@ static int run_workers(struct supervisor *s)
     return EX_OK;
 }
 
-int supervisor_run(const struct config *cfg, worker_fn *run)
+int supervisor_run(struct config *cfg, worker_fn *run)
 {
     static struct supervisor s;
 

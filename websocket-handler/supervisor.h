@@ -12,10 +12,10 @@ struct config;
 
 /* What a process serves; gets the worker's number and its sockets, metrics_fd being -1 in all but
  * worker 0. Returns the exit status. */
-typedef int worker_fn(const struct config *cfg, unsigned worker, int public_fd, int metrics_fd);
+typedef int worker_fn(struct config *cfg, unsigned worker, int public_fd, int metrics_fd);
 
 /* Binds the sockets, runs the workers, returns the exit status of the program after SIGTERM or
  * SIGINT. Call before any thread exists. */
-int supervisor_run(const struct config *cfg, worker_fn *run);
+int supervisor_run(struct config *cfg, worker_fn *run);
 
 #endif

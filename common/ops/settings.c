@@ -373,26 +373,75 @@ static void swap_value(const struct setting *s, void *a, void *b)
     memcpy(field_of(s, b), kept, size);
 }
 
+/* Says in the log how s differs, if it does. */
+static bool tell_difference(const struct setting *s, const void *old, const void *fresh)
+{
+    char before[160], after[160];
+
+    if (is_same(s, (void *)old, (void *)fresh))
+        return false;
+    log_info("settings", s->reload ? "changed" : "differs: needs a restart",
+             "name=%s old=%s new=%s", s->name, show_value(s, (void *)old, before, sizeof before),
+             show_value(s, (void *)fresh, after, sizeof after));
+    return true;
+}
+
+static void tell_sum(size_t adopted, size_t left)
+{
+    log_info("settings", "read again", "changed=%zu need_restart=%zu", adopted, left);
+}
+
 size_t settings_adopt(const struct setting *table, size_t n, void *config, void *fresh)
 {
     size_t adopted = 0, left = 0;
 
     for (size_t i = 0; i < n; i++) {
         const struct setting *s = &table[i];
-        char old[160], new[160];
 
-        if (is_same(s, config, fresh))
+        if (!tell_difference(s, config, fresh))
             continue;
-        log_info("settings", s->reload ? "changed" : "differs: needs a restart",
-                 "name=%s old=%s new=%s", s->name, show_value(s, config, old, sizeof old),
-                 show_value(s, fresh, new, sizeof new));
         if (s->reload)
             swap_value(s, config, fresh);
         adopted += s->reload;
         left += !s->reload;
     }
-    log_info("settings", "read again", "changed=%zu need_restart=%zu", adopted, left);
+    tell_sum(adopted, left);
     return adopted;
+}
+
+/* False without memory. */
+static bool copy_value(const struct setting *s, const void *from, void *to)
+{
+    char **text = field_of(s, to), *copy;
+
+    if (!is_text(s)) {
+        memcpy(field_of(s, to), field_of(s, (void *)from), value_size(s));
+        return true;
+    }
+    copy = strdup(*(char **)field_of(s, (void *)from));
+    if (!copy)
+        return false;
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+enum err settings_inherit(const struct setting *table, size_t n, const void *old, void *fresh)
+{
+    size_t adopted = 0, left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct setting *s = &table[i];
+
+        if (!tell_difference(s, old, fresh))
+            continue;
+        if (!s->reload && !copy_value(s, old, fresh))
+            return ERR_NOMEM;
+        adopted += s->reload;
+        left += !s->reload;
+    }
+    tell_sum(adopted, left);
+    return OK;
 }
 
 void settings_free(const struct setting *table, size_t n, void *config)

@@ -47,6 +47,12 @@ void settings_free(const struct setting *table, size_t n, void *config);
  * Both are then freed as usual. Returns how many were taken over. The thread that owns config.
  */
 size_t settings_adopt(const struct setting *table, size_t n, void *config, void *fresh);
+/*
+ * The same for a program whose threads read old while it is replaced: old stays as it is, and fresh
+ * becomes the new configuration, with copies of old's values where `reload` is not set. ERR_NOMEM.
+ */
+NODISCARD enum err settings_inherit(const struct setting *table, size_t n, const void *old,
+                                    void *fresh);
 /* The list for --help. */
 void settings_help(const struct setting *table, size_t n, struct buf *out);
 /* The same as Markdown tables, a section per group, for docs/CONFIG.md. */

@@ -7,7 +7,8 @@
 #include "config.h"
 
 struct access {
-    pthread_mutex_t lock; /* guards view, for as long as it takes to count a reference */
+    pthread_mutex_t changing; /* held by whoever makes a new view of the present one */
+    pthread_mutex_t lock;     /* guards view, for as long as it takes to count a reference */
     struct access_view *view;
     struct key_set admins;
     const struct relay_key *relay;
@@ -92,38 +93,55 @@ static void put_in_place(struct access *a, struct access_view *view)
     access_release(old);
 }
 
+/* False, with nothing changed, when view is NULL. Ends what pthread_mutex_lock(&a->changing) began.
+ */
+static bool finish_change(struct access *a, struct access_view *view)
+{
+    if (view)
+        put_in_place(a, view);
+    pthread_mutex_unlock(&a->changing);
+    return view != NULL;
+}
+
 bool access_set_lists(struct access *a, struct mod_lists *lists)
 {
-    struct access_view *old = access_acquire(a), *view = NULL;
     atomic_size_t *users = counter_new();
+    struct access_view *view = NULL;
 
+    pthread_mutex_lock(&a->changing);
     if (users)
-        view = view_new(a, lists, users, old->trust, old->trust_users);
-    access_release(old);
-    if (!view) {
-        free(users);
-        mod_lists_free(lists);
-        return false;
-    }
-    put_in_place(a, view);
-    return true;
+        view = view_new(a, lists, users, a->view->trust, a->view->trust_users);
+    if (finish_change(a, view))
+        return true;
+    free(users);
+    mod_lists_free(lists);
+    return false;
 }
 
 bool access_set_trust(struct access *a, struct trust_table *trust)
 {
-    struct access_view *old = access_acquire(a), *view = NULL;
     atomic_size_t *users = counter_new();
+    struct access_view *view = NULL;
 
+    pthread_mutex_lock(&a->changing);
     if (users)
-        view = view_new(a, old->lists, old->lists_users, trust, users);
-    access_release(old);
-    if (!view) {
-        free(users);
-        trust_table_free(trust);
-        return false;
-    }
-    put_in_place(a, view);
-    return true;
+        view = view_new(a, a->view->lists, a->view->lists_users, trust, users);
+    if (finish_change(a, view))
+        return true;
+    free(users);
+    trust_table_free(trust);
+    return false;
+}
+
+bool access_set_config(struct access *a, const struct config *cfg)
+{
+    struct access_view *view;
+
+    pthread_mutex_lock(&a->changing);
+    view = view_new(a, a->view->lists, a->view->lists_users, a->view->trust, a->view->trust_users);
+    if (view)
+        view->cfg = cfg;
+    return finish_change(a, view);
 }
 
 /* ---- life ---- */
@@ -157,6 +175,7 @@ struct access *access_new(const struct config *cfg)
     }
     if (a && a->view) {
         a->view->cfg = cfg;
+        pthread_mutex_init(&a->changing, NULL);
         pthread_mutex_init(&a->lock, NULL);
         return a;
     }
@@ -175,6 +194,7 @@ void access_free(struct access *a)
     if (!a)
         return;
     access_release(a->view);
+    pthread_mutex_destroy(&a->changing);
     pthread_mutex_destroy(&a->lock);
     key_set_deinit(&a->admins);
     free(a);

@@ -35,9 +35,11 @@ void access_free(struct access *a);
 void access_set_relay(struct access *a, const struct relay_key *relay);
 
 /* Puts new lists, or a new table, in place; they are taken over, also on failure. False without
- * memory: the old ones stay. One thread at a time (watcher.h). */
+ * memory: the old ones stay. */
 NODISCARD bool access_set_lists(struct access *a, struct mod_lists *lists);
 NODISCARD bool access_set_trust(struct access *a, struct trust_table *trust);
+/* Other settings, which must outlive the access; the admins stay those of the start. */
+NODISCARD bool access_set_config(struct access *a, const struct config *cfg);
 
 /* The present view; give it back when the batch or the request is done. Never NULL. */
 struct access_view *access_acquire(struct access *a);

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "api/request.h"
 #include "ingest/ingest.h"
 
@@ -20,8 +22,11 @@ static enum MHD_Result answer(struct request *req)
 
 enum MHD_Result api_events(struct request *req)
 {
+    const char *import = MHD_lookup_connection_value(req->conn, MHD_GET_ARGUMENT_KIND, "import");
+
     request_wait(req, answer);
-    if (ingest_submit(req->api->ingest, &req->body, on_done, req, &req->batch) != OK) {
+    if (ingest_submit(req->api->ingest, &req->body, import && strcmp(import, "1") == 0, on_done,
+                      req, &req->batch) != OK) {
         req->batch = NULL;
         request_wake(req);
     }

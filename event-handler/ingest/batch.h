@@ -69,6 +69,7 @@ struct ingest_batch {
     ingest_done_fn *done;
     void *ctx;
     struct ingest *owner;
+    bool import; /* ingest.h */
 };
 
 /* Cuts body (taken over on OK) into items and chunks. A malformed body gives a batch of one empty

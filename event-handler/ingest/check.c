@@ -61,14 +61,15 @@ static bool parse(struct checker *c, struct ingest_item *item, struct arena *are
 static bool pass_policy(struct checker *c, enum policy_phase phase, struct ingest_item *item,
                         struct arena *arena)
 {
-    struct policy_env env = {.cfg = c->cfg,
+    struct policy_env env = {.cfg = c->view->cfg,
                              .view = c->view,
                              .limits = c->limits,
                              .now = clock_unix(),
                              .auth = item->rec.auth,
                              .n_auth = item->rec.n_auth,
                              .address = item->rec.address,
-                             .arena = arena};
+                             .arena = arena,
+                             .import = item->batch->import};
     const char *message = "";
     enum verdict v = policy_judge(phase, &item->ev, &env, &message, NULL);
 
@@ -159,6 +160,10 @@ static void check_item(struct checker *c, struct ingest_item *item, struct arena
         !make_canonical(c, item, arena) || !verify(c, item) ||
         !pass_policy(c, POLICY_AFTER_SIGNATURE, item, arena))
         return;
+    if (item->batch->import && kind_class(item->ev.kind) == KIND_EPHEMERAL) {
+        refuse(item, VERDICT_INVALID, "ephemeral events are not stored");
+        return;
+    }
     if (item->ev.kind == KIND_JOIN || item->ev.kind == KIND_LEAVE) {
         item->route = ROUTE_REQUEST; /* never broadcast: a claim is a secret */
         return;
@@ -171,7 +176,7 @@ static void check_item(struct checker *c, struct ingest_item *item, struct arena
         item->store.keeps_versions = keeps_versions(c, &item->ev);
         item->store.takes_all_wraps = vanish_is_fresh(&item->ev, clock_unix());
     }
-    if (wants_plugin(c, &item->ev))
+    if (!item->batch->import && wants_plugin(c, &item->ev))
         route_by_plugin(item, arena);
 }
 

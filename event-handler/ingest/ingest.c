@@ -509,8 +509,8 @@ bool ingest_stop(struct ingest *in, uint64_t deadline_ms)
 
 /* ---- any thread ---- */
 
-enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done, void *ctx,
-                       struct ingest_batch **out)
+enum err ingest_submit(struct ingest *in, struct buf *body, bool import, ingest_done_fn *done,
+                       void *ctx, struct ingest_batch **out)
 {
     struct ingest_batch *b;
     enum err err = batch_new(body, (size_t)in->cfg->ingest_queue_events, done, ctx, in, &b);
@@ -520,6 +520,7 @@ enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done
         buf_deinit(body);
         return err;
     }
+    b->import = import;
     *out = b; /* b may be answered, and gone, before pipeline_submit() returns */
     events = b->n_items;
     metric_add(M_INGEST_QUEUE, 0, (int64_t)events);

@@ -31,9 +31,9 @@ bool ingest_stop(struct ingest *in, uint64_t deadline_ms);
 
 /* Any thread. Takes body over: it is empty afterwards, also when ERR_BUSY (the queue is full:
  * answer 503) or ERR_NOMEM is returned, where done is not called. done may run before this returns;
- * *out is set before. */
-NODISCARD enum err ingest_submit(struct ingest *in, struct buf *body, ingest_done_fn *done,
-                                 void *ctx, struct ingest_batch **out);
+ * *out is set before. import: the operator puts them into the store (policy.h). */
+NODISCARD enum err ingest_submit(struct ingest *in, struct buf *body, bool import,
+                                 ingest_done_fn *done, void *ctx, struct ingest_batch **out);
 int ingest_batch_status(const struct ingest_batch *b);
 struct slice ingest_batch_response(const struct ingest_batch *b);
 void ingest_batch_free(struct ingest_batch *b);

@@ -6,28 +6,33 @@
 
 /*
  * The policy, in the order in which it is asked: within a phase cheapest first, and what remembers
- * or spends something last. X(name, ...) is judged by rule_name() in rule_name.c. What is CHOSEN by
- * operators and moderators does not hold for requests to vanish, which must be obeyed whoever asks
- * (NIP-62).
+ * or spends something last. X(name, nature) is judged by rule_name() in rule_name.c.
+ *
+ *   GIVEN   holds for everything
+ *   SENT    is about who sends and when: it does not hold for what an operator imports
+ *   BARRED  does not hold for requests to vanish, which must be obeyed whoever asks (NIP-62)
+ *   CHOSEN  holds for neither
  */
+enum nature { CHOSEN = 0, FOR_VANISH = 1, FOR_IMPORT = 2, SENT = 1, BARRED = 2, GIVEN = 3 };
+
 #define RULES_BEFORE_SIGNATURE(X)                                                                  \
-    X(banned, CHOSEN)                                                                              \
+    X(banned, BARRED)                                                                              \
     X(kind, GIVEN)                                                                                 \
     X(kind_list, CHOSEN)                                                                           \
     X(pubkey_list, CHOSEN)                                                                         \
-    X(membership, GIVEN)                                                                           \
-    X(created_at, GIVEN)                                                                           \
+    X(membership, SENT)                                                                            \
+    X(created_at, SENT)                                                                            \
     X(expiration, GIVEN)                                                                           \
     X(deletion, GIVEN)                                                                             \
     X(vanish, GIVEN)                                                                               \
     X(pow, CHOSEN)                                                                                 \
-    X(protected, GIVEN)                                                                            \
+    X(protected, SENT)                                                                             \
     X(repost, GIVEN)
 #define RULES_AFTER_SIGNATURE(X)                                                                   \
     X(trust, CHOSEN)                                                                               \
     X(size, CHOSEN)                                                                                \
     X(pow_kind, CHOSEN)                                                                            \
-    X(rate, GIVEN)                                                                                 \
+    X(rate, SENT)                                                                                  \
     X(flood, CHOSEN)                                                                               \
     X(words, CHOSEN)
 
@@ -37,7 +42,7 @@
 
 static const struct policy_rule {
     enum policy_phase phase;
-    enum { GIVEN, CHOSEN } nature;
+    enum nature nature;
     policy_rule_fn *judge;
 } rules[] = {RULES_BEFORE_SIGNATURE(BEFORE) RULES_AFTER_SIGNATURE(AFTER)};
 
@@ -45,9 +50,12 @@ const char *const policy_rule_names[] = {RULES_BEFORE_SIGNATURE(NAME) RULES_AFTE
                                              NULL};
 static_assert(ARRAY_LEN(rules) <= POLICY_RULES_MOST, "an explanation has room for all");
 
-static bool concerns(const struct policy_rule *rule, const struct event *ev)
+static bool concerns(const struct policy_rule *rule, const struct event *ev,
+                     const struct policy_env *env)
 {
-    return ev->kind != KIND_VANISH || rule->nature == GIVEN;
+    unsigned wanted = (ev->kind == KIND_VANISH ? FOR_VANISH : 0u) | (env->import ? FOR_IMPORT : 0u);
+
+    return (rule->nature & wanted) == wanted;
 }
 
 static bool is_relay(const struct access_view *view, const struct pubkey *pk)
@@ -75,7 +83,7 @@ enum verdict policy_judge(enum policy_phase phase, const struct event *ev, struc
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         enum verdict v;
 
-        if (rules[i].phase != phase || !concerns(&rules[i], ev))
+        if (rules[i].phase != phase || !concerns(&rules[i], ev, env))
             continue;
         v = rules[i].judge(ev, env, message);
         if (v != VERDICT_ACCEPTED)
@@ -96,7 +104,7 @@ size_t policy_explain(const struct event *ev, struct policy_env *env,
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         struct policy_opinion *o = &out[n];
 
-        if (!concerns(&rules[i], ev))
+        if (!concerns(&rules[i], ev, env))
             continue;
         n++;
         *o = (struct policy_opinion){.rule = policy_rule_names[i],

@@ -28,6 +28,7 @@ struct policy_env { /* who sends, and when; borrowed for the call */
     size_t n_auth;
     struct slice address; /* of the client */
     struct arena *arena;  /* for messages that are not static */
+    bool import;          /* put into the store by the operator: nobody sends it */
     bool dry_run;         /* to explain: no budget is spent, nothing is remembered */
 };
 
