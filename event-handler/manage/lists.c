@@ -80,3 +80,18 @@ enum err list_answer(struct manage_call *call, const char *area, const char *mem
     PQclear(r);
     return OK;
 }
+
+enum err rows_answer(struct manage_call *call, const char *name, const char *sql, size_t n,
+                     const char *const *values)
+{
+    PGresult *r;
+    enum err err = sql_text(call->db, name, sql, n, values, &r);
+
+    if (err)
+        return err;
+    call->result = json_array();
+    for (int row = 0; row < PQntuples(r); row++)
+        json_array_append_new(call->result, json_column(r, row, 0));
+    PQclear(r);
+    return OK;
+}

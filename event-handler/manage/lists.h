@@ -10,6 +10,9 @@ NODISCARD enum err list_set(struct manage_call *call, const char *area, const ch
                             json_t *value, const char *reason);
 /* The result: an array of {<member>: key} and what the values hold, oldest first. */
 NODISCARD enum err list_answer(struct manage_call *call, const char *area, const char *member);
+/* The result: an array of what the query's first column holds, which SQL has cast to text. */
+NODISCARD enum err rows_answer(struct manage_call *call, const char *name, const char *sql,
+                               size_t n, const char *const *values);
 /* The JSON of a result column, which SQL has cast to text; NULL for SQL NULL. */
 json_t *json_column(const PGresult *r, int row, int col);
 

@@ -31,30 +31,21 @@ enum err method_listaudit(struct manage_call *call)
     char limit_text[24], before_text[24];
     const char *values[] = {limit_text, before_text};
     int64_t limit, before;
-    PGresult *r;
-    enum err err;
 
     if (!param_optional_int(call, 0, "a limit", 1, PAGE_MOST, PAGE_DEFAULT, &limit) ||
         !param_optional_int(call, 1, "an id", 1, INT64_MAX, INT64_MAX, &before))
         return ERR_INVALID;
     snprintf(limit_text, sizeof limit_text, "%" PRId64, limit);
     snprintf(before_text, sizeof before_text, "%" PRId64, before);
-    err = sql_text(call->db, "audit_list",
-                   "SELECT json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'role', "
-                   "a.role, 'address', a.address,"
-                   " 'method', a.method, 'params', a.params, 'reason', a.reason, 'changes', "
-                   "a.changes, 'undoes', a.undoes,"
-                   " 'undone_by', u.id)::text FROM moderation_audit a"
-                   " LEFT JOIN moderation_audit u ON u.undoes = a.id"
-                   " WHERE a.id < $2::text::bigint ORDER BY a.id DESC LIMIT $1::text::bigint",
-                   2, values, &r);
-    if (err)
-        return err;
-    call->result = json_array();
-    for (int row = 0; row < PQntuples(r); row++)
-        json_array_append_new(call->result, json_column(r, row, 0));
-    PQclear(r);
-    return OK;
+    return rows_answer(call, "audit_list",
+                       "SELECT json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'role', "
+                       "a.role, 'address', a.address,"
+                       " 'method', a.method, 'params', a.params, 'reason', a.reason, 'changes', "
+                       "a.changes, 'undoes', a.undoes,"
+                       " 'undone_by', u.id)::text FROM moderation_audit a"
+                       " LEFT JOIN moderation_audit u ON u.undoes = a.id"
+                       " WHERE a.id < $2::text::bigint ORDER BY a.id DESC LIMIT $1::text::bigint",
+                       2, values);
 }
 
 /* ---- undoing ---- */

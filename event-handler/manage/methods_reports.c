@@ -13,21 +13,12 @@ static enum err answer_rows(struct manage_call *call, const char *name, const ch
     const char *limit_value;
     char limit_text[24];
     int64_t limit;
-    PGresult *r;
-    enum err err;
 
     if (!param_optional_int(call, 0, "a limit", 1, PAGE_MOST, PAGE_DEFAULT, &limit))
         return ERR_INVALID;
     snprintf(limit_text, sizeof limit_text, "%" PRId64, limit);
     limit_value = limit_text;
-    err = sql_text(call->db, name, sql, 1, &limit_value, &r);
-    if (err)
-        return err;
-    call->result = json_array();
-    for (int row = 0; row < PQntuples(r); row++)
-        json_array_append_new(call->result, json_column(r, row, 0));
-    PQclear(r);
-    return OK;
+    return rows_answer(call, name, sql, 1, &limit_value);
 }
 
 /* [limit?] -> [{"id","reason"}], most reported first */
