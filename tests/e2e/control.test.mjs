@@ -1,4 +1,5 @@
 // What moderators decide acts on every front end within a second: two of them, with two workers each, and two event handlers.
+// Runs alone: "within a second" is measured by the clock.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startStack } from './lib/stack.mjs';

@@ -1,5 +1,6 @@
 // An upgrade under load: every service is restarted, one after the other, behind a balancer, while two thousand clients are subscribed and others
 // publish. P1: what was acknowledged is kept. P2 and P4: who reconnects with `since` holds everything, and nothing came twice.
+// Runs alone: two thousand clients in one process, and how they leave is measured by the clock.
 import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, describe, it } from 'node:test';
