@@ -393,8 +393,8 @@ static const struct setting settings[] = {
      .def = "",
      .check = key_set_check,
      .group = "Policy",
-     .help = "The only authors besides the admins, comma-separated, hex or npub; empty for all. "
-             "Gift wraps are taken for them."},
+     .help = "The only authors besides the admins and whom these allow or invite, comma-separated, "
+             "hex or npub; empty for all. Gift wraps are taken for them."},
     {.name = "POLICY_DENY_PUBKEYS",
      .reload = true,
      .type = SETTING_STRING,

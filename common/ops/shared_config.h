@@ -14,7 +14,7 @@
 #include "otel/otel.h"
 
 /* AUTH_MODE: for what a client must have authenticated (NIP-42). */
-enum auth_mode { AUTH_PRIVATE, AUTH_WRITES, AUTH_ALL, AUTH_OFF };
+enum auth_mode { AUTH_PRIVATE, AUTH_WRITES, AUTH_ALL, AUTH_MEMBERS, AUTH_OFF };
 
 struct shared_config {
     char *settings_file; /* read by settings_load() itself */
@@ -125,10 +125,11 @@ struct shared_config {
      .help = "Further admins with the same rights, comma-separated, hex or npub."},               \
     {.name = "AUTH_MODE", .type = SETTING_ENUM,                                                   \
      .offset = SHARED_SETTING(base, auth_mode), .def = "private",                                 \
-     .choices = "private|writes|all|off", .group = "Auth and privacy",                            \
+     .choices = "private|writes|all|members|off", .group = "Auth and privacy",                    \
      .help = "For what clients must authenticate (NIP-42). private: to read private kinds and to "\
-             "publish protected events; writes: to publish at all; all: for everything; off: "    \
-             "nobody is asked, so private kinds are served to nobody."},                          \
+             "publish protected events; writes: to publish at all; all: for everything; members: "\
+             "for everything, and only members read; off: nobody is asked, so private kinds are " \
+             "served to nobody."},                                                                \
     {.name = "PRIVATE_KINDS", .type = SETTING_STRING,                                             \
      .offset = SHARED_SETTING(base, private_kinds), .def = "", .check = private_kinds_check,      \
      .group = "Auth and privacy",                                                                 \

@@ -134,10 +134,11 @@ enum MHD_Result api_access(struct request *req)
     view = access_acquire(req->api->access);
     standing = access_standing(view, &pk);
     buf_init(&out, KIB);
-    buf_printf(&out, "{\"tier\":\"%s\",\"banned\":%s,\"followers\":%d,\"level\":%d}\n",
-               tier_name(standing.tier),
-               key_set_has_pubkey(&view->lists->banned, &pk) ? "true" : "false",
-               (int)standing.followers, (int)standing.level);
+    buf_printf(
+        &out, "{\"tier\":\"%s\",\"banned\":%s,\"member\":%s,\"followers\":%d,\"level\":%d}\n",
+        tier_name(standing.tier), key_set_has_pubkey(&view->lists->banned, &pk) ? "true" : "false",
+        policy_is_member(view, &pk) ? "true" : "false", (int)standing.followers,
+        (int)standing.level);
     access_release(view);
     return reply_json(req, &out);
 }

@@ -83,6 +83,9 @@ struct policy_opinion { /* of one rule */
 size_t policy_explain(const struct event *ev, struct policy_env *env,
                       struct policy_opinion out[POLICY_RULES_MOST]);
 
+/* Is pk one of the people who may read under AUTH_MODE=members? member.c */
+bool policy_is_member(const struct access_view *view, const struct pubkey *pk);
+
 /* Appends the policy in plain words: JSON strings with commas between them, for the page that
  * people see in a browser. sentences.c */
 void policy_sentences(const struct access_view *view, struct buf *out);

@@ -1,19 +1,26 @@
-/* Authors that the operator has chosen: POLICY_ALLOW_PUBKEYS, POLICY_DENY_PUBKEYS. */
+/*
+ * Authors that the operator has chosen: POLICY_ALLOW_PUBKEYS, POLICY_DENY_PUBKEYS. Whom the admins
+ * allow or invite counts as if he were on the former (member.c), and anybody may show an invitation
+ * (NIP-43).
+ */
+#include "base/hex.h"
 #include "config.h"
 #include "nostr/kind.h"
 #include "policy/policy.h"
 #include "policy/policy_lists.h"
 
 /* A gift wrap's author is nobody (NIP-59): its recipients are asked for in its place. */
-static bool is_addressed(const struct event *ev, const struct key_set *allowed)
+static bool is_wrap_to_member(const struct event *ev, const struct access_view *view)
 {
+    struct pubkey pk;
+
     if (ev->kind != KIND_GIFT_WRAP && ev->kind != KIND_EPHEMERAL_GIFT_WRAP)
         return false;
-    for (size_t i = 0; i < allowed->n; i++) {
-        struct pubkey pk;
+    for (uint32_t i = 0; i < ev->n_tags; i++) {
+        const struct tag *t = &ev->tag[i];
 
-        memcpy(pk.b, allowed->key[i], sizeof pk.b);
-        if (event_names_pubkey(ev, &pk))
+        if (t->n >= 2 && slice_eq(t->item[0], SLICE("p")) &&
+            hex_decode(t->item[1], pk.b, sizeof pk.b) && policy_is_member(view, &pk))
             return true;
     }
     return false;
@@ -28,8 +35,9 @@ enum verdict rule_pubkey_list(const struct event *ev, const struct policy_env *e
         *message = "this relay does not take events of this pubkey";
         return VERDICT_BLOCKED;
     }
-    if (l->allow_pubkeys.n > 0 && !key_set_has_pubkey(&l->allow_pubkeys, &ev->pubkey) &&
-        !access_is_admin(env->view, &ev->pubkey) && !is_addressed(ev, &l->allow_pubkeys)) {
+    if (l->allow_pubkeys.n == 0 || (ev->kind == KIND_JOIN && env->cfg->nip43_enabled))
+        return VERDICT_ACCEPTED;
+    if (!policy_is_member(env->view, &ev->pubkey) && !is_wrap_to_member(ev, env->view)) {
         *message = "this relay takes events of its own people only";
         return VERDICT_RESTRICTED;
     }

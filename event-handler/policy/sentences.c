@@ -130,6 +130,8 @@ void policy_sentences(const struct access_view *view, struct buf *out)
                    cfg->shared.created_at_past_seconds);
     say(out, cfg->shared.auth_mode == AUTH_WRITES, "Who writes must authenticate.");
     say(out, cfg->shared.auth_mode == AUTH_ALL, "Everybody must authenticate.");
+    say(out, cfg->shared.auth_mode == AUTH_MEMBERS,
+        "Everybody must authenticate, and only members read.");
     say(out, l->words.set || l->patterns.set, "Some words are not taken.");
     say(out, cfg->policy_plugin && cfg->policy_plugin[0], "The operator has further rules.");
 }

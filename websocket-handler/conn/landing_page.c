@@ -153,6 +153,7 @@ static void fill_policy(struct buf *out, const struct page *page)
             "Private messages are served to their parties only, who must authenticate.",
         [AUTH_WRITES] = "To publish you must authenticate.",
         [AUTH_ALL] = "To publish and to read you must authenticate.",
+        [AUTH_MEMBERS] = "To publish you must authenticate; only members read.",
         [AUTH_OFF] = "Private messages are served to nobody.",
     };
 

@@ -84,13 +84,18 @@ static void add_number(struct buf *out, const char *name, int64_t n)
     buf_printf(out, "\"%s\":%lld,", name, (long long)n);
 }
 
+static bool reading_needs_auth(const struct shared_config *shared)
+{
+    return shared->auth_mode == AUTH_ALL || shared->auth_mode == AUTH_MEMBERS;
+}
+
 /* Is there more than the usual rules against spam to whose events are taken? */
 static bool restricts_writes(const struct config *cfg, const struct control_state *control)
 {
     const struct shared_config *shared = &cfg->shared;
 
     return shared->min_pow_difficulty > 0 || shared->auth_mode == AUTH_WRITES ||
-           shared->auth_mode == AUTH_ALL || control->wot != WOT_OFF;
+           reading_needs_auth(shared) || control->wot != WOT_OFF;
 }
 
 static void add_limitation(struct buf *out, const struct config *cfg,
@@ -112,7 +117,7 @@ static void add_limitation(struct buf *out, const struct config *cfg,
         add_number(out, "created_at_lower_limit", shared->created_at_past_seconds);
     add_number(out, "created_at_upper_limit", shared->created_at_future_seconds);
     buf_printf(out, "\"auth_required\":%s,\"payment_required\":false,\"restricted_writes\":%s}",
-               shared->auth_mode == AUTH_ALL ? "true" : "false",
+               reading_needs_auth(shared) ? "true" : "false",
                restricts_writes(cfg, control) ? "true" : "false");
 }
 

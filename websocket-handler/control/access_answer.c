@@ -9,8 +9,10 @@ bool access_answer_parse(struct slice json, struct access_answer *out)
     const char *tier = json_string_value(json_object_get(object, "tier"));
     bool good = tier && json_is_boolean(banned) && tier_parse(slice_str(tier), &out->tier);
 
-    if (good)
+    if (good) {
         out->banned = json_is_true(banned);
+        out->member = json_is_true(json_object_get(object, "member"));
+    }
     json_decref(object);
     return good;
 }

@@ -6,6 +6,7 @@
 struct access_answer {
     enum tier tier;
     bool banned;
+    bool member; /* may read where only members do (AUTH_MODE) */
 };
 
 /* False when it is malformed. Unknown members are ignored. */

@@ -1,7 +1,8 @@
 /*
  * AUTH (NIP-42). Cheap checks first; a signature is verified only for an event that answers this
  * connection's challenge, and wrong ones are counted, so that nobody can keep the loop busy with
- * cryptography. Every answer is an OK; a failure takes nothing away.
+ * cryptography. Every answer is an OK; a failure takes nothing away. Where only members read, the
+ * OK waits until it is known who that is, so that a REQ after it is judged rightly.
  */
 #include <stdlib.h>
 
@@ -45,12 +46,14 @@ static bool any_tag(const struct session *s, const struct event *ev, struct slic
     return false;
 }
 
-static bool is_known(const struct session *s, const struct pubkey *pk)
+/* Its place among the authenticated ones; auth.n when it is none of them. */
+static uint32_t find_key(const struct session *s, const struct pubkey *pk)
 {
-    for (uint32_t i = 0; i < s->auth.n; i++)
-        if (pubkey_eq(&s->auth.key[i], pk))
-            return true;
-    return false;
+    uint32_t i = 0;
+
+    while (i < s->auth.n && !pubkey_eq(&s->auth.key[i], pk))
+        i++;
+    return i;
 }
 
 /* Everything but the signature. NULL when all is well. */
@@ -88,24 +91,43 @@ static bool remember(struct session *s, const struct pubkey *pk)
         return false;
     s->auth.key = grown;
     s->auth.key[s->auth.n++] = *pk;
+    if (s->auth.n == 1)
+        membership_enter(s);
     return true;
+}
+
+void session_answer_auth(struct session *s, const struct event_id *id, enum verdict v,
+                         const char *sentence)
+{
+    metric_add(M_AUTH, verdict_is_ok(v) ? AUTH_METRIC_OK : AUTH_METRIC_REFUSED, 1);
+    (void)!reply_ok_id(s, id, v, sentence);
 }
 
 static void answer(struct session *s, const struct event *ev, enum verdict v, const char *sentence)
 {
-    metric_add(M_AUTH, verdict_is_ok(v) ? AUTH_METRIC_OK : AUTH_METRIC_REFUSED, 1);
-    (void)!reply_ok_id(s, &ev->id, v, sentence);
+    session_answer_auth(s, &ev->id, v, sentence);
 }
 
-/* A pubkey that is new on this connection. */
-static void welcome(struct session *s, const struct event *ev)
+/* It is auth.key[key] that has authenticated. */
+static void welcome(struct session *s, const struct event *ev, uint32_t key)
 {
-    session_ask_access(s, &ev->pubkey);
-    answer(s, ev, VERDICT_ACCEPTED, "");
+    if (!session_for_members(s)) {
+        (void)!session_ask_access(s, key, NULL); /* a guest's tier until it is known */
+        answer(s, ev, VERDICT_ACCEPTED, "");
+    } else if (!session_ask_access(s, key, &ev->id)) {
+        answer(s, ev, VERDICT_RATE_LIMITED, "too much to find out at a time, please try again");
+    }
+}
+
+/* Is there nothing to find out about auth.key[key]? */
+static bool is_settled(const struct session *s, uint32_t key)
+{
+    return !session_for_members(s) || s->members >> key & 1;
 }
 
 static void judge(struct session *s, const struct event *ev)
 {
+    uint32_t key = find_key(s, &ev->pubkey);
     const char *error;
 
     if (s->shared->env.cfg->shared.auth_mode == AUTH_OFF) {
@@ -123,14 +145,14 @@ static void judge(struct session *s, const struct event *ev)
         answer(s, ev, VERDICT_INVALID, error);
     else if (control_bans(s->shared->control, &ev->pubkey))
         answer(s, ev, VERDICT_BLOCKED, "this key is banned from this relay");
-    else if (is_known(s, &ev->pubkey))
+    else if (key < s->auth.n && is_settled(s, key))
         answer(s, ev, VERDICT_ACCEPTED, "");
-    else if (s->auth.n == INGEST_MAX_AUTH)
+    else if (key == INGEST_MAX_AUTH)
         answer(s, ev, VERDICT_RATE_LIMITED, "too many pubkeys on this connection, the limit is 16");
-    else if (!remember(s, &ev->pubkey))
+    else if (key == s->auth.n && !remember(s, &ev->pubkey))
         answer(s, ev, VERDICT_ERROR, "out of memory, please try again");
     else
-        welcome(s, ev);
+        welcome(s, ev, key);
 }
 
 void on_auth(struct session *s, const struct client_message *msg)

@@ -74,7 +74,7 @@ static enum verdict check_event(const struct session *s, const struct event *ev,
     *sentence = forbidden_kind(ev->kind);
     if (*sentence)
         return VERDICT_INVALID;
-    if ((mode == AUTH_WRITES || mode == AUTH_ALL) && s->auth.n == 0) {
+    if ((mode == AUTH_WRITES || mode == AUTH_ALL || mode == AUTH_MEMBERS) && s->auth.n == 0) {
         *sentence = "authenticate to publish on this relay";
         return VERDICT_AUTH_REQUIRED;
     }

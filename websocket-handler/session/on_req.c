@@ -49,9 +49,13 @@ static enum verdict check_auth(const struct session *s, const struct filter *fil
 {
     int64_t mode = s->shared->env.cfg->shared.auth_mode;
 
-    if (mode == AUTH_ALL && s->auth.n == 0) {
+    if ((mode == AUTH_ALL || mode == AUTH_MEMBERS) && s->auth.n == 0) {
         *sentence = "authenticate to read on this relay";
         return VERDICT_AUTH_REQUIRED;
+    }
+    if (mode == AUTH_MEMBERS && !s->members) {
+        *sentence = "only members read on this relay";
+        return VERDICT_RESTRICTED;
     }
     if (!needs_auth(s, filters, n))
         return VERDICT_ACCEPTED;

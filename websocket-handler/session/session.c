@@ -32,6 +32,8 @@ void session_setup(const struct session_env *env)
         abort();
     shared->env = *env;
     shared->control = &control_nothing;
+    list_init(&shared->membership.sessions);
+    list_init(&shared->membership.due);
     shared->event_limits =
         (struct event_limits){.max_event_bytes = (size_t)cfg->max_event_bytes,
                               .max_tags = (size_t)cfg->max_event_tags,
@@ -88,6 +90,7 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
     s->tier = TIER_GUEST;
     list_init(&s->counts);
     list_init(&s->access_calls);
+    list_init(&s->membership);
     query_lane_init(&s->lane);
     s->address_len = address_len;
     s->host_len = host_len;
@@ -108,6 +111,7 @@ static struct session *session_opened(struct conn *c, struct slice host, struct 
 static void session_closed(struct session *s)
 {
     subs_close_all(s);
+    membership_leave(s);
     session_cancel_access(s);
     session_cancel_counts(s);
     session_settle_queries(s);
@@ -178,6 +182,7 @@ void session_set_control(const struct control_state *control)
 {
     shared->control = control;
     conn_each(enforce);
+    membership_review(shared);
 }
 
 uint64_t session_min_seq(const struct session *s)

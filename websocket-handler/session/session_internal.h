@@ -11,6 +11,7 @@
 #include "nostr/event.h"
 #include "nostr/message.h"
 #include "nostr/tier.h"
+#include "nostr/verdict.h"
 #include "session/session.h"
 #include "session/subs.h"
 #include "upstream/query_queue.h"
@@ -27,9 +28,17 @@ enum {
     MAX_ECHO_BYTES = 1024, /* a longer subscription id is refused without naming it */
 };
 
-/* Used by one message at a time, shared by all sessions of the process. */
+/* membership.c */
+struct membership {
+    struct list sessions; /* session.membership: nothing to be asked about */
+    struct list due;      /* session.membership: to be asked about again */
+    uint32_t calls;       /* access_calls of all sessions */
+};
+
+/* Shared by all sessions of the process. From the arena on: used by one message at a time. */
 struct session_shared {
     struct session_env env;
+    struct membership membership;
     const struct control_state *control; /* never NULL */
     struct event_limits event_limits;
     struct filter_limits filter_limits;
@@ -46,12 +55,14 @@ struct session {
     struct subs subs;
     struct list counts;       /* count_call.node */
     struct list access_calls; /* access_call.node */
+    struct list membership;   /* in one of struct membership's, once somebody has authenticated */
     struct query_lane lane;
     uint64_t newest_seq; /* of the verdicts it has had, in the numbering named epoch */
     uint32_t epoch;
     uint32_t n_counts;
     uint32_t pending_events, pending_bytes; /* EVENTs without an OK */
     enum tier tier;                         /* the best of its authenticated pubkeys' */
+    uint16_t members;                       /* which of them are members, a bit for each */
     bool reading_paused;
     uint8_t auth_failures;
     uint8_t address_len, host_len;
@@ -87,9 +98,27 @@ void session_on_verdict(const struct batch_sender *sender, const struct ingest_v
 /* on_count.c: cancels what runs. */
 void session_cancel_counts(struct session *s);
 
-/* access.c: asks who has just authenticated, and cancels what was asked. */
-void session_ask_access(struct session *s, const struct pubkey *pk);
+/* access.c: asks who auth.key[key] is. With an id, the OK of this AUTH waits for the answer: false
+ * when it cannot be asked for now. */
+NODISCARD bool session_ask_access(struct session *s, uint32_t key, const struct event_id *id);
 void session_cancel_access(struct session *s);
+
+/* on_auth.c: the OK of an AUTH. */
+void session_answer_auth(struct session *s, const struct event_id *id, enum verdict v,
+                         const char *sentence);
+
+/* membership.c: AUTH_MODE=members. */
+bool session_for_members(const struct session *s);
+/* Somebody has authenticated for the first time. */
+void membership_enter(struct session *s);
+void membership_leave(struct session *s);
+/* Who auth.key[key] is has been answered. False: was the last member, and the connection is closed.
+ */
+NODISCARD bool membership_answered(struct session *s, uint32_t key, bool member);
+/* An access_call has ended, or was cancelled. */
+void membership_call_ended(struct session_shared *shared);
+/* Something may have changed for anybody: asks about all, some at a time. */
+void membership_review(struct session_shared *shared);
 
 /* on_req.c, for REQ and COUNT: checks the id and leaves it in shared->id_json. False: answered. */
 NODISCARD bool session_take_id(struct session *s, const struct client_message *msg);

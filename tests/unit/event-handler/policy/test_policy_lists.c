@@ -137,6 +137,7 @@ static void test_pubkeys(void **state)
         {"one of them", "11 a 1 1", NULL, TIER_KNOWN, NULL, NULL},
         {"another", "11 c 1 1", NULL, TIER_KNOWN, "pubkey_list", only},
         {"an admin", "11 c 1 1", NULL, TIER_ADMIN, NULL, NULL},
+        {"whom an admin allows", "11 c 1 1", NULL, TIER_TRUSTED, NULL, NULL},
         {"denied", "11 b 1 1", NULL, TIER_KNOWN, "pubkey_list",
          "this relay does not take events of this pubkey"},
         {"a wrap to one", "11 c 1059 1 p=a", NULL, TIER_KNOWN, NULL, NULL},

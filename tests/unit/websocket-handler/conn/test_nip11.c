@@ -167,10 +167,9 @@ static void auth_is_announced_as_it_is_asked_for(void **state)
         enum auth_mode mode;
         bool nip42, required, restricted;
     } rows[] = {
-        {AUTH_OFF, false, false, false},
-        {AUTH_PRIVATE, true, false, false},
-        {AUTH_WRITES, true, false, true},
-        {AUTH_ALL, true, true, true},
+        {AUTH_OFF, false, false, false},  {AUTH_PRIVATE, true, false, false},
+        {AUTH_WRITES, true, false, true}, {AUTH_ALL, true, true, true},
+        {AUTH_MEMBERS, true, true, true},
     };
 
     (void)state;

@@ -807,6 +807,7 @@ static void auth_modes(void **state)
         {AUTH_PRIVATE, NULL, NULL, "auth-required: private messages are only served to"},
         {AUTH_WRITES, AUTH_FIRST "publish", NULL, "auth-required: private messages"},
         {AUTH_ALL, AUTH_FIRST "publish", AUTH_FIRST "read", AUTH_FIRST "read"},
+        /* for AUTH_MEMBERS see below */
     };
     static const char *const asked[] = {"[\"REQ\",\"x\",{\"kinds\":[1]}]",
                                         "[\"COUNT\",\"x\",{\"kinds\":[1]}]"};
@@ -861,6 +862,102 @@ static void auth_where_nobody_is_asked(void **state)
                         "false,\"restricted: this relay asks nobody to authenticate\"]\n");
     assert_int_equal(conn->session->auth.n, 0);
     cfg.shared.auth_mode = AUTH_PRIVATE;
+}
+
+/* ---- AUTH_MODE=members ---- */
+
+#define MEMBER(yes) "{\"tier\":\"known\",\"banned\":false,\"member\":" yes "}"
+#define READ "[\"REQ\",\"x\",{\"kinds\":[1]}]"
+#define MEMBERS_ONLY "[\"CLOSED\",\"x\",\"restricted: only members read on this relay\"]\n"
+
+/* AUTH by author, whose OK must wait for what the event handler answers. */
+static void expect_ok_after(unsigned author, const char *challenge, enum err err, const char *json,
+                            const char *ok)
+{
+    struct buf text;
+
+    auth_message(&text, author, "ws://relay.example:8008", challenge, NOW, 22242);
+    exchange(text.ptr, "");
+    answer_access(err, json);
+    assert_non_null(strstr(fake_conn_take(conn), ok));
+    buf_deinit(&text);
+}
+
+static void only_members_read(void **state)
+{
+    char challenge[33];
+
+    (void)state;
+    reopen(AUTH_MEMBERS);
+    read_challenge(conn, challenge);
+    send_text(READ);
+    assert_non_null(strstr(fake_conn_take(conn), AUTH_FIRST "read"));
+    expect_ok_after(1, challenge, OK, MEMBER("false"), ACCEPTED);
+    exchange(READ, MEMBERS_ONLY);
+    exchange("[\"COUNT\",\"x\",{\"kinds\":[1]}]", MEMBERS_ONLY);
+    expect_ok_after(1, challenge, ERR_BUSY, "", "false,\"error: cannot tell now whether");
+    expect_ok_after(1, challenge, OK, "{\"tier\":\"known\",\"banned\":false}", ACCEPTED);
+    exchange(READ, MEMBERS_ONLY);
+    assert_int_equal(n_queries, 0);
+    expect_ok_after(2, challenge, OK, MEMBER("true"), ACCEPTED);
+    exchange(READ, "");
+    assert_int_equal(n_queries, 1);
+    assert_string_equal(authenticate(2, "ws://relay.example:8008", challenge, NOW, 22242),
+                        ACCEPTED); /* nobody has to be asked */
+    assert_null(access_sink);
+}
+
+static void who_is_no_member_any_more_is_closed(void **state)
+{
+    char challenge[33];
+
+    (void)state;
+    reopen(AUTH_MEMBERS);
+    read_challenge(conn, challenge);
+    session_set_control(&control_nothing);
+    assert_null(access_sink); /* nobody to ask about */
+    expect_ok_after(1, challenge, OK, MEMBER("false"), ACCEPTED);
+    session_set_control(&control_nothing);
+    answer_access(OK, MEMBER("true")); /* has joined */
+    exchange(READ, "");
+    assert_int_equal(n_queries, 1);
+    session_set_control(&control_nothing);
+    answer_access(ERR_BUSY, ""); /* what was true stays true */
+    assert_false(conn->closing);
+    session_set_control(&control_nothing);
+    answer_access(OK, MEMBER("false"));
+    expect("[\"NOTICE\",\"restricted: you are not a member of this relay any more\"]\n");
+    assert_true(conn->closing);
+    assert_int_equal(conn->reason, CONN_CLOSE_BLOCKED);
+    reopen(AUTH_PRIVATE);
+}
+
+static void few_are_asked_about_at_a_time(void **state)
+{
+    struct session_shared *shared = conn->session->shared;
+    struct conn *others[20];
+    char challenge[33];
+
+    (void)state;
+    reopen(AUTH_MEMBERS);
+    for (uint32_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct conn *first = conn;
+
+        conn = others[i] = connect_client(1 + i);
+        read_challenge(conn, challenge);
+        expect_ok_after(1, challenge, OK, MEMBER("true"), ACCEPTED);
+        conn = first;
+    }
+    session_set_control(&control_nothing);
+    assert_int_equal(shared->membership.calls, 16);
+    session_set_control(&control_nothing); /* again, while that goes on */
+    assert_int_equal(shared->membership.calls, 16);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        disconnect_client(others[i]);
+    assert_int_equal(shared->membership.calls, 0);
+    assert_true(list_empty(&shared->membership.due));
+    assert_true(list_empty(&shared->membership.sessions));
+    reopen(AUTH_PRIVATE);
 }
 
 /* ---- moderation ---- */
@@ -1015,6 +1112,9 @@ int main(void)
         TEST(auth_signatures),
         TEST(several_pubkeys),
         TEST(auth_modes),
+        TEST(only_members_read),
+        TEST(who_is_no_member_any_more_is_closed),
+        TEST(few_are_asked_about_at_a_time),
         TEST(auth_where_nobody_is_asked),
         TEST(a_banned_key_is_closed_and_cannot_come_back),
         TEST(a_blocked_address_is_closed),
