@@ -196,52 +196,74 @@ static uint32_t seconds(uint64_t ms)
     return (uint32_t)(ms / 1000 + 1);
 }
 
-enum limits_result limits_take_event(struct limits *l, const struct pubkey *pk, enum tier tier,
+static const struct {
+    enum budget key, all;
+} budgets[TIERS] = {
+    [TIER_TRUSTED] = {KEY_TRUSTED, ALL_TRUSTED},
+    [TIER_KNOWN] = {KEY_KNOWN, ALL_KNOWN},
+    [TIER_GUEST] = {KEY_GUEST, ALL_GUEST},
+    [TIER_MUTED] = {KEY_GUEST, ALL_GUEST},
+};
+
+/* Called with the lock held, as are the two below. */
+static bool take_wrapped(struct limits *l, const struct limits_event *e, uint64_t *wait_ms)
+{
+    for (size_t i = 0; i < e->n_wrapped; i++) {
+        if (take(l, WRAPS_RECIPIENT, bytes_of(&e->wrapped[i]), wait_ms))
+            continue;
+        while (i-- > 0)
+            limiter_refund(l->limiter, WRAPS_RECIPIENT, bytes_of(&e->wrapped[i]), 1);
+        return false;
+    }
+    return true;
+}
+
+static enum limits_result take_sender(struct limits *l, const struct limits_event *e,
+                                      uint64_t *wait_ms)
+{
+    if (e->tier == TIER_ADMIN)
+        return LIMITS_OK;
+    if (!take(l, budgets[e->tier].key, bytes_of(&e->sender), wait_ms))
+        return LIMITS_PUBKEY;
+    if (take(l, budgets[e->tier].all, SLICE(""), wait_ms))
+        return LIMITS_OK;
+    limiter_refund(l->limiter, budgets[e->tier].key, bytes_of(&e->sender), 1);
+    return LIMITS_TIER;
+}
+
+static enum limits_result take_all(struct limits *l, const struct limits_event *e,
+                                   uint64_t *wait_ms)
+{
+    enum limits_result result = take_sender(l, e, wait_ms);
+
+    if (result != LIMITS_OK || take_wrapped(l, e, wait_ms))
+        return result;
+    if (e->tier != TIER_ADMIN) {
+        limiter_refund(l->limiter, budgets[e->tier].key, bytes_of(&e->sender), 1);
+        limiter_refund(l->limiter, budgets[e->tier].all, SLICE(""), 1);
+    }
+    return LIMITS_RECIPIENT;
+}
+
+enum limits_result limits_take_event(struct limits *l, const struct limits_event *event,
                                      uint32_t *wait_seconds)
 {
-    static const struct {
-        enum budget key, all;
-    } budgets[TIERS] = {
-        [TIER_TRUSTED] = {KEY_TRUSTED, ALL_TRUSTED},
-        [TIER_KNOWN] = {KEY_KNOWN, ALL_KNOWN},
-        [TIER_GUEST] = {KEY_GUEST, ALL_GUEST},
-        [TIER_MUTED] = {KEY_GUEST, ALL_GUEST},
-    };
-    enum limits_result result = LIMITS_OK;
+    const enum budget used_up[] = {[LIMITS_PUBKEY] = budgets[event->tier].key,
+                                   [LIMITS_TIER] = budgets[event->tier].all,
+                                   [LIMITS_RECIPIENT] = WRAPS_RECIPIENT};
+    enum limits_result result;
     uint64_t wait_ms = 0;
     bool told;
 
-    if (!l || tier == TIER_ADMIN)
+    if (!l)
         return LIMITS_OK;
     told = enter(l);
-    if (!take(l, budgets[tier].key, bytes_of(pk), &wait_ms)) {
-        result = LIMITS_PUBKEY;
-    } else if (!take(l, budgets[tier].all, SLICE(""), &wait_ms)) {
-        result = LIMITS_TIER;
-        limiter_refund(l->limiter, budgets[tier].key, bytes_of(pk), 1);
-    }
+    result = take_all(l, event, &wait_ms);
     if (result != LIMITS_OK)
-        metric_add(M_RATE_LIMITED, result == LIMITS_PUBKEY ? budgets[tier].key : budgets[tier].all,
-                   1);
+        metric_add(M_RATE_LIMITED, used_up[result], 1);
     leave(l, told);
     *wait_seconds = seconds(wait_ms);
     return result;
-}
-
-bool limits_take_recipient(struct limits *l, const struct pubkey *recipient, uint32_t *wait_seconds)
-{
-    uint64_t wait_ms = 0;
-    bool taken, told;
-
-    if (!l)
-        return true;
-    told = enter(l);
-    taken = take(l, WRAPS_RECIPIENT, bytes_of(recipient), &wait_ms);
-    if (!taken)
-        metric_add(M_RATE_LIMITED, WRAPS_RECIPIENT, 1);
-    leave(l, told);
-    *wait_seconds = seconds(wait_ms);
-    return taken;
 }
 
 /* ---- life ---- */

@@ -20,15 +20,21 @@ void limits_stop(struct limits *l); /* NULL is fine */
 
 enum limits_result {
     LIMITS_OK,
-    LIMITS_PUBKEY, /* this pubkey has used its budget up */
-    LIMITS_TIER,   /* all of this tier together have */
+    LIMITS_PUBKEY,    /* this pubkey has used its budget up */
+    LIMITS_TIER,      /* all of this tier together have */
+    LIMITS_RECIPIENT, /* somebody whom it is for gets no more of this for now */
 };
 
-/* One event more by pk, who is of that tier; if refused, *wait_seconds says when to try again. */
-NODISCARD enum limits_result limits_take_event(struct limits *l, const struct pubkey *pk,
-                                               enum tier tier, uint32_t *wait_seconds);
-/* One gift wrap more from a stranger to this recipient. */
-NODISCARD bool limits_take_recipient(struct limits *l, const struct pubkey *recipient,
-                                     uint32_t *wait_seconds);
+struct limits_event { /* one event more */
+    struct pubkey sender;
+    enum tier tier;               /* the sender's */
+    const struct pubkey *wrapped; /* a stranger's gift wrap: for whom, each once; borrowed */
+    size_t n_wrapped;
+};
+
+/* Takes from all budgets that it concerns, or from none; if refused, *wait_seconds says when to try
+ * again. */
+NODISCARD enum limits_result limits_take_event(struct limits *l, const struct limits_event *event,
+                                               uint32_t *wait_seconds);
 
 #endif

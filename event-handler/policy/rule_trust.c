@@ -7,7 +7,6 @@
 
 #include "base/hex.h"
 #include "config.h"
-#include "limits/limits.h"
 #include "nostr/kind.h"
 #include "policy/policy.h"
 
@@ -18,74 +17,17 @@ static bool is_member(const struct policy_env *env, const struct pubkey *pk)
     return access_standing(env->view, pk).tier <= TIER_KNOWN;
 }
 
-/* The next p tag from *at on that names a member; *at is then behind it. */
-static bool next_member(const struct event *ev, const struct policy_env *env, uint32_t *at,
-                        struct pubkey *out)
-{
-    while (*at < ev->n_tags) {
-        const struct tag *t = &ev->tag[(*at)++];
-
-        if (t->n >= 2 && slice_eq(t->item[0], SLICE("p")) &&
-            hex_decode(t->item[1], out->b, sizeof out->b) && is_member(env, out))
-            return true;
-    }
-    return false;
-}
-
 static bool names_member(const struct event *ev, const struct policy_env *env)
 {
-    struct pubkey member;
-    uint32_t at = 0;
+    for (uint32_t i = 0; i < ev->n_tags; i++) {
+        const struct tag *t = &ev->tag[i];
+        struct pubkey pk;
 
-    return next_member(ev, env, &at, &member);
-}
-
-static bool sent_by_member(const struct policy_env *env)
-{
-    for (size_t i = 0; i < env->n_auth; i++) {
-        if (is_member(env, &env->auth[i]))
+        if (t->n >= 2 && slice_eq(t->item[0], SLICE("p")) &&
+            hex_decode(t->item[1], pk.b, sizeof pk.b) && is_member(env, &pk))
             return true;
     }
     return false;
-}
-
-/* A wrap more for each member it names: one for a hundred people costs each of them one. */
-static bool take_recipients(const struct event *ev, const struct policy_env *env,
-                            uint32_t *wait_seconds)
-{
-    struct pubkey member;
-    uint32_t at = 0;
-
-    while (next_member(ev, env, &at, &member)) {
-        if (!limits_take_recipient(env->limits, &member, wait_seconds))
-            return false;
-    }
-    return true;
-}
-
-static enum verdict judge_wrap(const struct event *ev, const struct policy_env *env,
-                               const char **message)
-{
-    int64_t pow = env->cfg->wot_wrap_pow;
-    uint32_t seconds = 0;
-    char *text;
-
-    if (!names_member(ev, env)) {
-        *message = "none of its recipients is in this relay's web of trust";
-        return VERDICT_BLOCKED;
-    }
-    if (sent_by_member(env) || (pow > 0 && event_id_difficulty(&ev->id) >= pow) || env->dry_run ||
-        take_recipients(ev, env, &seconds))
-        return VERDICT_ACCEPTED;
-    *message = "too many messages from strangers to this recipient, try again later";
-    text = arena_alloc(env->arena, MESSAGE_SIZE);
-    if (text) {
-        snprintf(text, MESSAGE_SIZE,
-                 "too many messages from strangers to this recipient, try again in %u s%s",
-                 (unsigned)seconds, pow > 0 ? ", authenticate, or add proof of work" : "");
-        *message = text;
-    }
-    return VERDICT_RATE_LIMITED;
 }
 
 static enum verdict refuse_guest(const struct policy_env *env, const char **message)
@@ -125,7 +67,11 @@ enum verdict rule_trust(const struct event *ev, const struct policy_env *env, co
         *message = env->author.why;
         return VERDICT_BLOCKED;
     }
-    if (ev->kind == KIND_GIFT_WRAP || ev->kind == KIND_EPHEMERAL_GIFT_WRAP)
-        return judge_wrap(ev, env, message);
+    if (ev->kind == KIND_GIFT_WRAP || ev->kind == KIND_EPHEMERAL_GIFT_WRAP) {
+        if (names_member(ev, env))
+            return VERDICT_ACCEPTED;
+        *message = "none of its recipients is in this relay's web of trust";
+        return VERDICT_BLOCKED;
+    }
     return guest_may(ev, env) ? VERDICT_ACCEPTED : refuse_guest(env, message);
 }

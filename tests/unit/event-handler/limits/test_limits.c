@@ -48,11 +48,11 @@ static struct pubkey person(uint8_t n)
 /* How many events are taken until the first refusal, at most 100; *last is its reason. */
 static int publish(uint8_t n, enum tier tier, enum limits_result *last)
 {
-    struct pubkey pk = person(n);
+    struct limits_event event = {.sender = person(n), .tier = tier};
     uint32_t seconds;
 
     for (int i = 0; i < 100; i++) {
-        *last = limits_take_event(limits, &pk, tier, &seconds);
+        *last = limits_take_event(limits, &event, &seconds);
         if (*last != LIMITS_OK) {
             assert_in_range(seconds, 1, 61);
             return i;
@@ -87,23 +87,57 @@ static void guests_together(void **state)
     assert_int_equal(publish(4, TIER_KNOWN, &last), 4);
 }
 
+/* One event more by somebody of whom nothing was heard yet, for these n. */
+static enum limits_result send_to(const struct pubkey *to, size_t n, uint32_t *seconds)
+{
+    static uint8_t senders = 100;
+    struct limits_event event = {
+        .sender = person(senders++), .tier = TIER_KNOWN, .wrapped = to, .n_wrapped = n};
+
+    return limits_take_event(limits, &event, seconds);
+}
+
 static void recipients(void **state)
 {
-    struct pubkey alice = person(1), bob = person(2);
+    struct pubkey alice = person(1), bob = person(2), both[] = {bob, alice};
     uint32_t seconds = 0;
 
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_true(limits_take_recipient(limits, &alice, &seconds));
-    assert_false(limits_take_recipient(limits, &alice, &seconds));
+        assert_int_equal(send_to(&alice, 1, &seconds), LIMITS_OK);
+    assert_int_equal(send_to(&alice, 1, &seconds), LIMITS_RECIPIENT);
     assert_in_range(seconds, 1100, 1201);
-    assert_true(limits_take_recipient(limits, &bob, &seconds));
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(send_to(both, 2, &seconds), LIMITS_RECIPIENT);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_to(&bob, 1, &seconds), LIMITS_OK);
+}
+
+/* What is refused for its recipient is not charged to its sender either. */
+static void refusals_cost_nothing(void **state)
+{
+    struct pubkey alice = person(1);
+    struct limits_event wrap = {
+        .sender = person(2), .tier = TIER_GUEST, .wrapped = &alice, .n_wrapped = 1};
+    enum limits_result last;
+    uint32_t seconds;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_to(&alice, 1, &seconds), LIMITS_OK);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(limits_take_event(limits, &wrap, &seconds), LIMITS_RECIPIENT);
+    assert_int_equal(publish(2, TIER_GUEST, &last), 2);
+    assert_int_equal(publish(3, TIER_GUEST, &last), 2);
+    assert_int_equal(publish(4, TIER_GUEST, &last), 1);
 }
 
 static void switched_off(void **state)
 {
     struct config off = config;
     struct pubkey alice = person(1);
+    struct limits_event event = {
+        .sender = alice, .tier = TIER_GUEST, .wrapped = &alice, .n_wrapped = 1};
     struct limits *none;
     uint32_t seconds;
 
@@ -111,10 +145,8 @@ static void switched_off(void **state)
     off.shared.rate_limits = false;
     assert_int_equal(limits_start(&off, &none), OK);
     assert_null(none);
-    for (int i = 0; i < 100; i++) {
-        assert_int_equal(limits_take_event(none, &alice, TIER_GUEST, &seconds), LIMITS_OK);
-        assert_true(limits_take_recipient(none, &alice, &seconds));
-    }
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(limits_take_event(none, &event, &seconds), LIMITS_OK);
     limits_stop(none);
 }
 
@@ -124,6 +156,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(by_tier, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_together, setup, teardown),
         cmocka_unit_test_setup_teardown(recipients, setup, teardown),
+        cmocka_unit_test_setup_teardown(refusals_cost_nothing, setup, teardown),
         cmocka_unit_test(switched_off),
     };
 

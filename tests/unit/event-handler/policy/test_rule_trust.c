@@ -1,5 +1,5 @@
-/* What each tier may write, row by row. Of the people, each a letter, a is the admin, b trusted, c
- * known, g and h guests, m muted. */
+/* What each tier may write, and what of it has a budget, row by row. Of the people, each a letter,
+ * a is the admin, b trusted, c known, g and h guests, m muted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "limits/limits.h"
 #include "policy/policy.h"
 
-enum { WRAPS = 3, NOW = 2000000 };
+enum { WRAPS = 3, ALL_GUESTS = 60, NOW = 2000000 };
 
 static char admin_hex[] = "6161616161616161616161616161616161616161616161616161616161616161";
 static char nothing[1];
@@ -82,10 +82,10 @@ static int set_up(void **state)
         .wot_min_followers = 3,
         .wot_guest_replies = true,
         .wot_wrap_pow = 16,
-        .limit_key_trusted = 1,
-        .limit_key_known = 1,
-        .limit_key_guest = 1,
-        .limit_all_guest = 1,
+        .limit_key_trusted = 100,
+        .limit_key_known = 100,
+        .limit_key_guest = 100,
+        .limit_all_guest = ALL_GUESTS,
         .limit_wraps_recipient = WRAPS,
         .shared = {.admin_pubkey = admin_hex,
                    .co_admin_pubkeys = nothing,
@@ -139,6 +139,8 @@ static enum verdict judge(const char *line, char auth, uint8_t id_byte, char mes
     memset(ev.id.b, id_byte, 3);
     env.author = access_standing(view, &ev.pubkey);
     v = rule_trust(&ev, &env, &why);
+    if (v == VERDICT_ACCEPTED)
+        v = rule_rate(&ev, &env, &why);
     snprintf(message, 200, "%s", why);
     made_free(&m);
     access_release(view);
@@ -189,6 +191,38 @@ static void test_a_wrap_for_many_counts_for_each(void **state)
     assert_int_equal(judge("11 h 1059 1000 p=a p=c", 0, 0xff, message), VERDICT_RATE_LIMITED);
 }
 
+/* Nobody empties another's inbox with what is refused, or by naming him again and again. */
+static void test_budgets_of_recipients_are_not_drained(void **state)
+{
+    char message[200];
+
+    (void)state;
+    assert_int_equal(judge("11 h 1059 1000 p=c p=c p=c p=c", 0, 0xff, message), VERDICT_ACCEPTED);
+    for (unsigned i = 1; i < WRAPS; i++)
+        assert_int_equal(judge("11 h 1059 1000 p=c", 0, 0xff, message), VERDICT_ACCEPTED);
+    for (unsigned i = 0; i < 5; i++) /* refused for c: b is not charged */
+        assert_int_equal(judge("11 h 1059 1000 p=b p=c", 0, 0xff, message), VERDICT_RATE_LIMITED);
+    for (unsigned i = 0; i < WRAPS; i++)
+        assert_int_equal(judge("11 h 1059 1000 p=b", 0, 0xff, message), VERDICT_ACCEPTED);
+}
+
+/* However much strangers write: a member's wraps are charged to the member. */
+static void test_members_send_wraps_while_guests_may_not(void **state)
+{
+    char message[200];
+
+    (void)state;
+    for (unsigned i = 0; i < ALL_GUESTS; i++)
+        assert_int_equal(judge("11 h 0 1000000", 0, 0xff, message), VERDICT_ACCEPTED);
+    assert_int_equal(judge("11 g 0 1000000", 0, 0xff, message), VERDICT_RATE_LIMITED);
+    assert_int_equal(judge("11 g 1059 1000 p=c", 0, 0xff, message), VERDICT_RATE_LIMITED);
+    assert_int_equal(judge("11 g 0 1000000", 'b', 0xff, message), VERDICT_RATE_LIMITED);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(judge("11 g 1059 1000 p=c", 'b', 0xff, message), VERDICT_ACCEPTED);
+    assert_int_equal(judge("11 g 1059 1000 p=c", 'b', 0xff, message), VERDICT_RATE_LIMITED);
+    assert_int_equal(judge("11 g 1059 1000 p=c", 'a', 0xff, message), VERDICT_ACCEPTED);
+}
+
 static void test_no_replies_of_guests(void **state)
 {
     char message[200];
@@ -236,6 +270,8 @@ int main(void)
         TEST(test_tiers),
         TEST(test_wraps_of_strangers_have_a_budget),
         TEST(test_a_wrap_for_many_counts_for_each),
+        TEST(test_budgets_of_recipients_are_not_drained),
+        TEST(test_members_send_wraps_while_guests_may_not),
         TEST(test_no_replies_of_guests),
         TEST(test_not_set_up),
         TEST(test_cold_start),
