@@ -97,6 +97,19 @@ void ingest_verdict_write(struct buf *body, uint64_t seq, struct slice id_hex, e
     buf_add_str(body, "\"]\n");
 }
 
+void ingest_verdict_write_at(struct buf *body, uint64_t place, uint64_t seq, struct slice id_hex,
+                             enum verdict v, const char *message)
+{
+    buf_add_u64(body, place);
+    buf_add_char(body, ' ');
+    ingest_verdict_write(body, seq, id_hex, v, message);
+}
+
+void ingest_split_write(struct buf *body)
+{
+    buf_add_str(body, "-\n");
+}
+
 /* 64 lower-case hex digits or nothing. */
 static void take_id(struct slice *s)
 {
@@ -129,19 +142,41 @@ static bool take_string_inside(struct slice *s)
     return true;
 }
 
-bool ingest_verdict_next(struct slice *body, struct ingest_verdict *out)
+/* <seq> ["<id>",<true|false>,"<message>"] */
+static bool read_verdict(struct slice line, struct ingest_verdict *out)
 {
-    struct slice rest = *body, line;
-
-    if (!take_line(&rest, &line) || !take_u64(&line, &out->seq) || !take_text(&line, SLICE(" ")))
+    if (!take_u64(&line, &out->seq) || !take_text(&line, SLICE(" ")))
         return false;
     out->ok = line;
     if (!take_text(&line, SLICE("[\"")))
         return false;
     take_id(&line);
-    if (!take_text(&line, SLICE("\",")) || !take_bool(&line, &out->accepted) ||
-        !take_text(&line, SLICE(",\"")) || !take_string_inside(&line) ||
-        !slice_eq(line, SLICE("\"]")))
+    return take_text(&line, SLICE("\",")) && take_bool(&line, &out->accepted) &&
+           take_text(&line, SLICE(",\"")) && take_string_inside(&line) &&
+           slice_eq(line, SLICE("\"]"));
+}
+
+bool ingest_verdict_next(struct slice *body, struct ingest_verdict *out)
+{
+    struct slice rest = *body, line;
+
+    if (!take_line(&rest, &line) || !read_verdict(line, out))
+        return false;
+    *body = rest;
+    return true;
+}
+
+bool ingest_split_take(struct slice *body)
+{
+    return take_text(body, SLICE("-\n"));
+}
+
+bool ingest_verdict_next_at(struct slice *body, uint64_t *place, struct ingest_verdict *out)
+{
+    struct slice rest = *body, line;
+
+    if (!take_line(&rest, &line) || !take_u64(&line, place) || !take_text(&line, SLICE(" ")) ||
+        !read_verdict(line, out))
         return false;
     *body = rest;
     return true;

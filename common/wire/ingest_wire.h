@@ -13,6 +13,10 @@
  *   <seq> ["<id>",<true|false>,"<message>"]\n
  * seq is the newest seq the event handler knows to be committed after this event was dealt with (0
  * if unknown).
+ *
+ * A split response (asked for with ?split=1) begins with the line "-". Its lines come as the
+ * verdicts do, in any order, each with the place of its record, from 0:
+ *   <place> <seq> ["<id>",<true|false>,"<message>"]\n
  */
 #include "base/buf.h"
 #include "nostr/keys.h"
@@ -39,6 +43,12 @@ NODISCARD bool ingest_record_next(struct slice *body, struct ingest_record *rec)
 void ingest_verdict_write(struct buf *body, uint64_t seq, struct slice id_hex, enum verdict v,
                           const char *message);
 
+/* Begins a split response. */
+void ingest_split_write(struct buf *body);
+/* The same, as a line of a split response. */
+void ingest_verdict_write_at(struct buf *body, uint64_t place, uint64_t seq, struct slice id_hex,
+                             enum verdict v, const char *message);
+
 struct ingest_verdict {
     uint64_t seq;
     struct slice ok; /* ["<id>",true,""] whole: the front end sends ["OK", + ok without its '[' */
@@ -47,5 +57,10 @@ struct ingest_verdict {
 
 /* Takes the next line off *body; false at the end (len 0) or when malformed (len > 0). */
 NODISCARD bool ingest_verdict_next(struct slice *body, struct ingest_verdict *out);
+/* Takes the line that begins a split response; false when it is none, or not whole yet. */
+NODISCARD bool ingest_split_take(struct slice *body);
+/* The same for a line of a split response, which may not be whole yet: then false as well. */
+NODISCARD bool ingest_verdict_next_at(struct slice *body, uint64_t *place,
+                                      struct ingest_verdict *out);
 
 #endif

@@ -78,6 +78,8 @@ enum err batch_new(struct buf *body, size_t max_items, ingest_done_fn *done, voi
     b->ctx = ctx;
     b->owner = owner;
     b->received_us = clock_mono_us();
+    list_init(&b->split_link);
+    pthread_mutex_init(&b->lock, NULL);
     b->status = 200;
     b->body = *body; /* borrowed until all has gone well */
     if (!read_records(b, buf_slice(body), NULL, &b->n_items)) {
@@ -102,6 +104,14 @@ bool batch_settle(struct ingest_batch *b, size_t n)
     return n > 0 && atomic_fetch_sub_explicit(&b->undecided, n, memory_order_acq_rel) == n;
 }
 
+static struct slice id_text(const struct ingest_item *item, char hex[64])
+{
+    if (!item->has_id)
+        return slice_of(hex, 0);
+    hex_encode(item->ev.id.b, sizeof item->ev.id.b, hex);
+    return slice_of(hex, 64);
+}
+
 void batch_respond(struct ingest_batch *b, uint64_t seq)
 {
     if (b->status != 200) {
@@ -114,14 +124,114 @@ void batch_respond(struct ingest_batch *b, uint64_t seq)
         const struct ingest_item *item = &b->item[i];
         char hex[64];
 
-        if (item->has_id)
-            hex_encode(item->ev.id.b, sizeof item->ev.id.b, hex);
-        ingest_verdict_write(&b->response, seq, slice_of(hex, item->has_id ? sizeof hex : 0),
-                             item->verdict, item->message);
+        ingest_verdict_write(&b->response, seq, id_text(item, hex), item->verdict, item->message);
     }
     if (b->response.failed)
         b->status = 503;
 }
+
+/* ---- split answers ---- */
+
+static void add_line(struct ingest_item *item, uint64_t seq)
+{
+    struct ingest_batch *b = item->batch;
+    char hex[64];
+
+    ingest_verdict_write_at(&b->response, (uint64_t)(item - b->item), seq, id_text(item, hex),
+                            item->verdict, item->message);
+}
+
+/* Whoever reads, and has read all there was, is told. */
+static void tell_reader(struct ingest_batch *b)
+{
+    if (!b->awaited)
+        return;
+    b->awaited = false;
+    b->done(b, b->ctx);
+}
+
+void batch_decided(struct ingest_item *item, uint64_t seq)
+{
+    struct ingest_batch *b = item->batch;
+
+    if (!b->may_split)
+        return;
+    pthread_mutex_lock(&b->lock);
+    item->decided = true;
+    if (b->split) {
+        add_line(item, seq);
+        tell_reader(b);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+void batch_split(struct ingest_batch *b, uint64_t seq)
+{
+    pthread_mutex_lock(&b->lock);
+    b->split = true;
+    ingest_split_write(&b->response);
+    for (size_t i = 0; i < b->n_items; i++) {
+        if (b->item[i].decided)
+            add_line(&b->item[i], seq);
+    }
+    b->done(b, b->ctx);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void batch_finish(struct ingest_batch *b)
+{
+    bool abandoned;
+
+    pthread_mutex_lock(&b->lock);
+    b->finished = true;
+    abandoned = b->abandoned;
+    tell_reader(b);
+    pthread_mutex_unlock(&b->lock);
+    if (abandoned)
+        ingest_batch_free(b);
+}
+
+bool ingest_batch_is_split(const struct ingest_batch *b)
+{
+    return b->split;
+}
+
+size_t ingest_batch_take(struct ingest_batch *b, uint64_t at, char *out, size_t room, bool *end)
+{
+    size_t n;
+
+    pthread_mutex_lock(&b->lock);
+    n = b->response.len - (size_t)at;
+    *end = n == 0 && b->finished;
+    n = n < room ? n : room;
+    memcpy(out, b->response.ptr + at, n);
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
+void ingest_batch_await(struct ingest_batch *b, uint64_t at)
+{
+    pthread_mutex_lock(&b->lock);
+    b->awaited = true;
+    if (b->finished || b->response.len > at)
+        tell_reader(b);
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* True when somebody else will free it. */
+static bool leave_to_pipeline(struct ingest_batch *b)
+{
+    bool leave;
+
+    pthread_mutex_lock(&b->lock);
+    leave = b->split && !b->finished;
+    b->abandoned = leave;
+    b->awaited = false;
+    pthread_mutex_unlock(&b->lock);
+    return leave;
+}
+
+/* ---- life ---- */
 
 int ingest_batch_status(const struct ingest_batch *b)
 {
@@ -135,8 +245,9 @@ struct slice ingest_batch_response(const struct ingest_batch *b)
 
 void ingest_batch_free(struct ingest_batch *b)
 {
-    if (!b)
+    if (!b || leave_to_pipeline(b))
         return;
+    pthread_mutex_destroy(&b->lock);
     for (size_t i = 0; b->chunk && i < b->n_chunks; i++)
         arena_deinit(&b->chunk[i].arena);
     free(b->chunk);

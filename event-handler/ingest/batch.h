@@ -10,7 +10,11 @@
  * Every item is decided exactly once, by whichever thread comes to know its verdict; whoever
  * decides the last one writes the answer and calls `done`. A chunk holds the batch back too until
  * it has left the pipeline, so that nothing in the pipeline outlives its batch.
+ *
+ * A batch that waits for a plugin may be split (splitter.h): its answer then begins with what is
+ * decided, and the other verdicts follow one by one.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/list.h"
@@ -40,6 +44,7 @@ struct ingest_item {
     struct new_event store;   /* for ROUTE_STORE */
     struct slice json;        /* canonical */
     bool has_id;
+    bool decided; /* of a batch that may be split; guarded by its lock */
     enum item_route route;
     enum item_route after_plugin; /* ROUTE_STORE or ROUTE_BROADCAST */
     struct plugin_job *job;       /* for ROUTE_PLUGIN; in the chunk's arena */
@@ -69,7 +74,15 @@ struct ingest_batch {
     ingest_done_fn *done;
     void *ctx;
     struct ingest *owner;
-    bool import; /* ingest.h */
+    bool import;            /* ingest.h */
+    bool may_split;         /* the rest is used only then */
+    bool waits;             /* for a plugin: has been in the splitter's list */
+    struct list split_link; /* in that list */
+    pthread_mutex_t lock;   /* guards the rest, and response once it is split */
+    bool split;
+    bool finished;  /* all is decided, and the response complete */
+    bool abandoned; /* nobody reads on: whoever finishes it frees it */
+    bool awaited;   /* `done` is to be called when there is more */
 };
 
 /* Cuts body (taken over on OK) into items and chunks. A malformed body gives a batch of one empty
@@ -81,5 +94,14 @@ NODISCARD enum err batch_new(struct buf *body, size_t max_items, ingest_done_fn 
 NODISCARD bool batch_settle(struct ingest_batch *b, size_t n);
 /* Writes the answer; seq is the newest committed one. */
 void batch_respond(struct ingest_batch *b, uint64_t seq);
+
+/* Before batch_settle() for each item. Nothing, unless b may be split. */
+void batch_decided(struct ingest_item *item, uint64_t seq);
+/* From now on verdicts are handed out one by one, beginning with those that there are; calls
+ * `done`.
+ */
+void batch_split(struct ingest_batch *b, uint64_t seq);
+/* All items of a batch that was split are decided. It may be gone afterwards. */
+void batch_finish(struct ingest_batch *b);
 
 #endif

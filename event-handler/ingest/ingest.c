@@ -24,6 +24,7 @@
 #include "ingest/check.h"
 #include "ingest/maintenance.h"
 #include "ingest/pipeline.h"
+#include "ingest/splitter.h"
 #include "metrics.h"
 #include "nostr/kind.h"
 #include "ops/log.h"
@@ -50,6 +51,7 @@ struct ingest {
     struct publisher *publisher;
     struct maintenance *maintenance;
     struct plugin_pool *plugins;  /* NULL: none */
+    struct splitter *splitter;    /* with plugins only */
     pthread_mutex_t release_lock; /* chunks are released, and their ephemeral events published, by
                                      one thread at a time: in order */
     pthread_t *checker;
@@ -91,13 +93,19 @@ static void answer(struct ingest *in, struct ingest_batch *b)
 {
     size_t events = b->n_items, bytes = b->body.len;
 
-    batch_respond(b, atomic_load(&in->head));
+    if (b->may_split)
+        splitter_leave(in->splitter, b); /* from here on it is split, or it is not */
+    if (!b->split)
+        batch_respond(b, atomic_load(&in->head));
     count_verdicts(b);
     if (log_enabled(LOG_DEBUG, "event"))
         trace_verdicts(b);
     metric_observe(M_INGEST_SECONDS, 0, clock_mono_us() - b->received_us);
     metric_add(M_INGEST_QUEUE, 0, -(int64_t)events);
-    b->done(b, b->ctx);
+    if (b->split)
+        batch_finish(b);
+    else
+        b->done(b, b->ctx);
     pipeline_leave(&in->pipeline, events, bytes);
 }
 
@@ -111,6 +119,7 @@ static void decide(struct ingest *in, struct ingest_item *item, enum verdict v, 
 {
     item->verdict = v;
     item->message = message;
+    batch_decided(item, atomic_load(&in->head));
     settle(in, item->batch, 1);
 }
 
@@ -160,6 +169,7 @@ static void on_broadcast(bool sent, void *ctx)
             continue;
         c->item[i].verdict = sent ? VERDICT_ACCEPTED : VERDICT_ERROR;
         c->item[i].message = sent ? "" : "live delivery is not available, please try again";
+        batch_decided(&c->item[i], atomic_load(&b->owner->head));
         n++;
     }
     settle(b->owner, b, n);
@@ -220,12 +230,17 @@ static void on_plugin(struct plugin_job *job, void *ctx)
         broadcast_one(in, item);
 }
 
+/* The chunk keeps its batch from ending meanwhile. */
 static void ask_plugins(struct ingest *in, struct chunk *c)
 {
     for (size_t i = 0; i < c->n; i++) {
         struct ingest_item *item = &c->item[i];
 
-        if (item->route != ROUTE_PLUGIN || plugin_pool_ask(in->plugins, item->job))
+        if (item->route != ROUTE_PLUGIN)
+            continue;
+        if (c->batch->may_split)
+            splitter_enter(in->splitter, c->batch);
+        if (plugin_pool_ask(in->plugins, item->job))
             continue;
         item->route = ROUTE_DECIDED;
         item->verdict = VERDICT_ERROR;
@@ -235,12 +250,18 @@ static void ask_plugins(struct ingest *in, struct chunk *c)
 
 /* ---- checkers ---- */
 
-static size_t count_refused(const struct chunk *c)
+/* Returns how many there are. */
+static size_t note_refused(const struct ingest *in, struct chunk *c)
 {
+    uint64_t head = atomic_load(&in->head);
     size_t n = 0;
 
-    for (size_t i = 0; i < c->n; i++)
-        n += c->item[i].route == ROUTE_DECIDED;
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->item[i].route != ROUTE_DECIDED)
+            continue;
+        batch_decided(&c->item[i], head);
+        n++;
+    }
     return n;
 }
 
@@ -274,7 +295,7 @@ static void release(struct ingest *in, struct chunk *checked)
 
         pass_requests(in, c);
         settle(in, c->batch,
-               count_refused(c) + 1); /* and the chunk itself, which has left the pipeline */
+               note_refused(in, c) + 1); /* and the chunk itself, which has left the pipeline */
     }
 }
 
@@ -416,7 +437,8 @@ static bool start_plugins(struct ingest *in)
 {
     if (!in->cfg->policy_plugin || in->cfg->policy_plugin[0] == '\0')
         return true;
-    in->plugins = plugin_pool_start(in->cfg, on_plugin, in);
+    in->splitter = splitter_start(&in->head);
+    in->plugins = in->splitter ? plugin_pool_start(in->cfg, on_plugin, in) : NULL;
     return in->plugins != NULL;
 }
 
@@ -497,6 +519,7 @@ bool ingest_stop(struct ingest *in, uint64_t deadline_ms)
     }
     maintenance_free(in->maintenance);
     plugin_pool_free(in->plugins);
+    splitter_stop(in->splitter);
     publisher_stop(in->publisher, STOP_GRACE_MS);
     event_writer_deinit(&in->writer);
     verified_deinit(&in->verified);
@@ -509,7 +532,7 @@ bool ingest_stop(struct ingest *in, uint64_t deadline_ms)
 
 /* ---- any thread ---- */
 
-enum err ingest_submit(struct ingest *in, struct buf *body, bool import, ingest_done_fn *done,
+enum err ingest_submit(struct ingest *in, struct buf *body, unsigned how, ingest_done_fn *done,
                        void *ctx, struct ingest_batch **out)
 {
     struct ingest_batch *b;
@@ -520,7 +543,8 @@ enum err ingest_submit(struct ingest *in, struct buf *body, bool import, ingest_
         buf_deinit(body);
         return err;
     }
-    b->import = import;
+    b->import = (how & INGEST_IMPORT) != 0;
+    b->may_split = in->splitter && (how & INGEST_MAY_SPLIT) && b->n_items > 0;
     *out = b; /* b may be answered, and gone, before pipeline_submit() returns */
     events = b->n_items;
     metric_add(M_INGEST_QUEUE, 0, (int64_t)events);

@@ -265,7 +265,7 @@ static bool submit(struct ingest *ingest, struct buf *records)
     bool settled = false;
 
     sem_init(&w.done, 0, 0);
-    if (ingest_submit(ingest, records, false, on_done, &w, &batch) == OK) {
+    if (ingest_submit(ingest, records, 0, on_done, &w, &batch) == OK) {
         while (sem_wait(&w.done) != 0)
             continue;
         settled = was_settled(batch);

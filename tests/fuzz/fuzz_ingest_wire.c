@@ -44,6 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_records(body);
     while (ingest_verdict_next(&rest, &verdict))
         check_verdict(&verdict, &arena);
+    rest = body;
+    (void)!ingest_split_take(&rest);
+    for (uint64_t place; ingest_verdict_next_at(&rest, &place, &verdict);)
+        check_verdict(&verdict, &arena);
     arena_deinit(&arena);
     return 0;
 }

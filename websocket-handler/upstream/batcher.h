@@ -4,7 +4,8 @@
  * EVENTs on their way to the event handler and verdicts on their way back. What has arrived since
  * the last POST /v1/events makes the next one: when idle, an event leaves at the end of the loop
  * turn it came in; under load batches grow by themselves. Few requests are under way at a time, and
- * what waits is bounded.
+ * what waits is bounded. An answer may come in parts (wire/ingest_wire.h): the first makes room for
+ * the next request.
  *
  * Every event that was taken gets exactly one verdict, whatever happens. Loop thread only.
  */

@@ -49,9 +49,10 @@ struct handler_call {
     struct handler_request req;
     struct handler_sink *sink;
     struct http_sink http_sink;
-    struct http_call *http;     /* NULL between attempts and while failing */
-    struct endpoint *endpoint;  /* that it is at */
-    uint32_t tried;             /* endpoint_bit() of each */
+    struct http_call *http;    /* NULL between attempts and while failing */
+    struct endpoint *endpoint; /* that it is at */
+    uint32_t tried;            /* endpoint_bit() of each */
+    uint32_t attempt;
     bool handed_on;             /* bytes have gone to the sink: it cannot be repeated */
     struct buf body;            /* collected, or the sentence of a failure */
     struct curl_slist *headers; /* its own, when it is traced */
@@ -101,6 +102,7 @@ static bool send_to(struct handler_call *call, struct endpoint *ep)
     if (call->req.route <= HANDLER_MANAGE)
         http.post = &call->req.body;
     buf_reset(&call->body);
+    call->attempt++;
     call->http = http_call_start(call->hc->curl, &http, &call->http_sink);
     if (!call->http)
         return false;
@@ -211,6 +213,12 @@ void handler_call_resume(struct handler_call *call)
         http_call_resume(call->http);
 }
 
+struct slice handler_call_collected(const struct handler_call *call, uint32_t *attempt)
+{
+    *attempt = call->attempt;
+    return call->body.failed ? slice_of(NULL, 0) : buf_slice(&call->body);
+}
+
 void handler_call_cancel(struct handler_call *call)
 {
     if (!call)
@@ -243,6 +251,8 @@ static bool on_bytes(struct http_sink *http_sink, char *ptr, size_t n)
     }
     if (!call->sink->ops->bytes) {
         buf_add(&call->body, ptr, n);
+        if (call->sink->ops->arrived)
+            call->sink->ops->arrived(call->sink);
         return true;
     }
     call->handed_on = true;

@@ -52,10 +52,15 @@ struct handler_result {
     struct slice body;    /* when it was collected */
 };
 
+struct handler_call;
+
 struct handler_sink_ops {
     /* Bytes of the body of a 200, which may be changed in place. False: not now; they come again
      * after handler_call_resume(). NULL: the body is collected. */
     bool (*bytes)(struct handler_sink *sink, char *ptr, size_t n);
+    /* More of a body that is collected has come, see handler_call_collected(). Must not start or
+     * end calls. NULL: not of interest. */
+    void (*arrived)(struct handler_sink *sink);
     /* The end, exactly once unless cancelled. *result is borrowed. */
     void (*done)(struct handler_sink *sink, const struct handler_result *result);
 };
@@ -85,6 +90,9 @@ struct handler_call *handler_call_start(struct handler_client *hc,
                                         const struct handler_request *req,
                                         struct handler_sink *sink);
 void handler_call_resume(struct handler_call *call);
+/* What there is of a collected body, valid until the loop runs again. When another event handler is
+ * asked it begins anew: *attempt then differs. */
+struct slice handler_call_collected(const struct handler_call *call, uint32_t *attempt);
 /* sink is not called any more. NULL is fine. */
 void handler_call_cancel(struct handler_call *call);
 

@@ -195,12 +195,49 @@ static void test_bad_verdicts(void **state)
     }
 }
 
+/* As split lines, and whole ones in between which have no place. */
+static void test_split(void **state)
+{
+    struct ingest_verdict got;
+    struct slice rest, cut;
+    struct buf body;
+    uint64_t place;
+
+    (void)state;
+    buf_init(&body, KIB);
+    ingest_split_write(&body);
+    ingest_verdict_write_at(&body, 12, 7, SLICE(ID), VERDICT_ACCEPTED, "");
+    ingest_verdict_write_at(&body, 0, 8, SLICE(""), VERDICT_BLOCKED, "no");
+    rest = buf_slice(&body);
+    assert_false(ingest_verdict_next(&rest, &got));
+    assert_false(ingest_verdict_next_at(&rest, &place, &got));
+    assert_true(ingest_split_take(&rest));
+    assert_false(ingest_split_take(&rest));
+    cut = rest;
+    assert_true(ingest_verdict_next_at(&rest, &place, &got));
+    assert_true(place == 12 && got.seq == 7 && got.accepted);
+    assert_true(slice_eq(got.ok, SLICE("[\"" ID "\",true,\"\"]")));
+    for (cut.len -= rest.len + 1; cut.len > 0; cut.len--) /* not whole yet */
+        assert_false(ingest_verdict_next_at(&cut, &place, &got));
+    assert_true(ingest_verdict_next_at(&rest, &place, &got));
+    assert_true(place == 0 && got.seq == 8 && !got.accepted);
+    assert_false(ingest_verdict_next_at(&rest, &place, &got));
+    assert_int_equal(rest.len, 0);
+    rest = SLICE("7 [\"\",true,\"\"]\n"); /* without a place */
+    assert_false(ingest_verdict_next_at(&rest, &place, &got));
+    buf_deinit(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records_round_trip), cmocka_unit_test(test_record_bytes),
-        cmocka_unit_test(test_truncated_records),  cmocka_unit_test(test_bad_records),
-        cmocka_unit_test(test_verdict_bytes),      cmocka_unit_test(test_bad_verdicts),
+        cmocka_unit_test(test_records_round_trip),
+        cmocka_unit_test(test_record_bytes),
+        cmocka_unit_test(test_truncated_records),
+        cmocka_unit_test(test_bad_records),
+        cmocka_unit_test(test_verdict_bytes),
+        cmocka_unit_test(test_bad_verdicts),
+        cmocka_unit_test(test_split),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,7 @@ static struct ingest_batch *submit(struct buf *body)
     sem_t done;
 
     sem_init(&done, 0, 0);
-    assert_int_equal(ingest_submit(ingest, body, false, on_done, &done, &b), OK);
+    assert_int_equal(ingest_submit(ingest, body, 0, on_done, &done, &b), OK);
     while (sem_wait(&done) != 0)
         continue;
     sem_destroy(&done);
@@ -228,7 +228,7 @@ static void test_busy(void **state)
     buf_init(&body, MIB);
     for (int i = 0; i < 4; i++)
         add_event(&body, &ev);
-    assert_int_equal(ingest_submit(ingest, &body, false, on_done, &done, &b), ERR_BUSY);
+    assert_int_equal(ingest_submit(ingest, &body, 0, on_done, &done, &b), ERR_BUSY);
     assert_int_equal(body.len, 0);
 }
 
@@ -452,7 +452,7 @@ static void test_stop(void **state)
     start();
     buf_init(&body, MIB);
     add_event(&body, &ev);
-    assert_int_equal(ingest_submit(ingest, &body, false, on_done, &done, &b), OK);
+    assert_int_equal(ingest_submit(ingest, &body, 0, on_done, &done, &b), OK);
     ingest_stop(ingest, 3000);
     ingest = NULL;
     assert_int_equal(sem_trywait(&done), 0);

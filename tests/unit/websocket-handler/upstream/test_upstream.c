@@ -472,6 +472,51 @@ static void too_few_verdicts(void **state)
                                   "2:(the event handler gave no verdict, please try again) ");
 }
 
+/* A chunked answer that does not end. */
+static const char *unfinished(const char *text)
+{
+    static char response[1024];
+
+    snprintf(response, sizeof response, CHUNKED "%zx\r\n%s\r\n", strlen(text), text);
+    return response;
+}
+
+/* The first part of an answer makes room for the next batch; who was told is not told again when
+ * another event handler has to be asked for the rest. */
+static void split_answers(void **state)
+{
+    (void)state;
+    start();
+    servers[0].events.response = servers[1].events.response =
+        unfinished("-\n2 " NO "0 " YES "0 " NO "7 " YES);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(add_event(i, 10), OK);
+    run_until(verdicts, "0:ok", 2000);
+    assert_string_equal(verdicts, "2:no@8 0:ok@7 ");
+    assert_false(upstream_idle(up));
+    assert_non_null(strstr(servers[0].n_events ? servers[0].head : servers[1].head, "?split=1 "));
+    servers[0].events.response = servers[1].events.response = NO YES NO;
+    assert_int_equal(add_event(3, 10), OK);
+    run_until(verdicts, "3:no", 500);
+    run_until(verdicts, "1:ok", 3000); /* the first event handler has fallen silent */
+    assert_string_equal(verdicts, "2:no@8 0:ok@7 3:no@8 1:ok@7 ");
+    assert_int_equal(servers[0].n_events + servers[1].n_events, 3);
+    assert_true(upstream_idle(up));
+}
+
+static void split_answer_that_ends_too_soon(void **state)
+{
+    (void)state;
+    start();
+    servers[0].events.response = servers[1].events.response = "-\n1 " YES "x\n";
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(add_event(i, 10), OK);
+    run_until(verdicts, "0:", 2000);
+    assert_string_equal(verdicts,
+                        "1:ok@7 0:(the event handler gave no verdict, please try again) ");
+    assert_true(upstream_idle(up));
+}
+
 /* Whatever happens at one event handler, the other one takes the batch. */
 static void failover(void **state)
 {
@@ -780,6 +825,8 @@ int main(void)
         TEST(batches_and_queue_are_bounded),
         TEST(large_batch_without_expect),
         TEST(too_few_verdicts),
+        TEST(split_answers),
+        TEST(split_answer_that_ends_too_soon),
         cmocka_unit_test_teardown(failover, teardown),
         TEST(nobody_is_there),
         TEST(short_outage_is_bridged),
