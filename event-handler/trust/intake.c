@@ -97,7 +97,7 @@ static enum err end_step(struct intake *in, uint64_t seq, bool *relevant)
 static struct trust_list_rules rules_for(const struct intake *in, const struct pubkey *author)
 {
     return (struct trust_list_rules){clock_unix(), access_is_admin(in->view, author),
-                                     (unsigned)in->cfg->wot_max_new_vouches};
+                                     (unsigned)in->cfg->wot_max_new_vouches, in->stored};
 }
 
 static void warn_of(const struct trust_list *list, enum trust_list_change change)

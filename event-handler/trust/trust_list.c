@@ -142,12 +142,25 @@ enum trust_list_change trust_list_ripen(const struct trust_list *old,
     return slice_eq(out->keys, old->keys) && out->held.ptr ? TRUST_LIST_OLD : result;
 }
 
+/* The newest version is in the store now: it was known from another relay, or had been taken out
+ * and its list emptied. */
+static bool is_stored_now(const struct trust_list *old, const struct event *ev,
+                          const struct trust_list_rules *rules)
+{
+    return rules->is_stored && !old->stored && memcmp(ev->id.b, old->id.b, sizeof ev->id.b) == 0;
+}
+
 enum trust_list_change trust_list_apply(const struct trust_list *old, const struct event *ev,
                                         const struct trust_list_rules *rules, struct arena *arena,
                                         struct trust_list *out)
 {
-    if (ev->created_at > rules->now + TRUST_FUTURE_SECONDS || (old && !is_newer(old, ev)))
+    if ((!rules->is_stored && ev->created_at > rules->now + TRUST_FUTURE_SECONDS) ||
+        (old && !is_newer(old, ev) && !is_stored_now(old, ev, rules)))
         return TRUST_LIST_OLD;
+    if (old && is_stored_now(old, ev, rules) && (old->keys.len > 0 || old->held.ptr)) {
+        *out = *old;
+        return TRUST_LIST_TAKEN;
+    }
     *out = (struct trust_list){.author = ev->pubkey,
                                .kind = ev->kind,
                                .created_at = ev->created_at,

@@ -33,12 +33,14 @@ struct trust_list_rules {
     int64_t now;       /* seconds since 1970 */
     bool is_root;      /* an admin's list is taken whole */
     unsigned most_new; /* people that a list may add in a day, once it is known */
+    bool is_stored;    /* the event is in the store, which has judged its date */
 };
 
 /*
  * What becomes of the list when ev, a kind 3 or 10000, arrives; old is NULL for a list that was not
- * known. Keys are p tags of 64 lower-case hex digits; anything else in them is passed over. *out
- * points into arena, ev and old.
+ * known. Keys are p tags of 64 lower-case hex digits; anything else in them is passed over. An
+ * event that was deleted or banned, and is stored again, counts again. *out points into arena, ev
+ * and old.
  */
 enum trust_list_change trust_list_apply(const struct trust_list *old, const struct event *ev,
                                         const struct trust_list_rules *rules, struct arena *arena,

@@ -115,6 +115,36 @@ static void test_a_future_list_pins_nothing(void **state)
     assert_int_equal(apply(NULL, &ev, &list), TRUST_LIST_TAKEN);
 }
 
+/* Known from another relay, or emptied since its event was gone; now the event is in the store. */
+static void test_the_same_event_comes_to_be_stored(void **state)
+{
+    struct trust_list_rules rules = {.now = NOW, .most_new = 100, .is_stored = true};
+    struct event ev = list_of(1, 50, NOW - 100, 1);
+    struct trust_list old, held, list;
+    char key[32] = {0};
+
+    (void)state;
+    assert_int_equal(apply(NULL, &ev, &old), TRUST_LIST_TAKEN);
+    assert_int_equal(trust_list_apply(&old, &ev, &rules, &arena, &list), TRUST_LIST_TAKEN);
+    assert_int_equal(people(list.keys), 50);
+    list.stored = true;
+    assert_int_equal(trust_list_apply(&list, &ev, &rules, &arena, &held), TRUST_LIST_OLD);
+    old.keys = slice_of(key, 0);
+    assert_int_equal(apply(&old, &ev, &list), TRUST_LIST_OLD); /* other relays may still have it */
+    assert_int_not_equal(trust_list_apply(&old, &ev, &rules, &arena, &list), TRUST_LIST_OLD);
+    assert_int_equal(people(list.keys), 50);
+    ev = list_of(1, 50, NOW - 100, 2); /* an older one */
+    assert_int_equal(trust_list_apply(&old, &ev, &rules, &arena, &list), TRUST_LIST_OLD);
+
+    ev = list_of(1, 50, NOW - 100, 1);
+    assert_int_equal(apply(NULL, &ev, &old), TRUST_LIST_TAKEN);
+    ev = list_of(1, 2, NOW - 90, 1);
+    assert_int_equal(apply(&old, &ev, &held), TRUST_LIST_HELD);
+    assert_int_equal(trust_list_apply(&held, &ev, &rules, &arena, &list), TRUST_LIST_TAKEN);
+    assert_int_equal(people(list.keys), 50); /* the same list does not confirm itself */
+    assert_int_equal(people(list.held), 2);
+}
+
 static void test_an_accidental_wipe_is_held(void **state)
 {
     struct event ev = list_of(1, 50, NOW - 100, 1);
@@ -237,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_newest_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_future_list_pins_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_same_event_comes_to_be_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_accidental_wipe_is_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_stolen_key_vouches_for_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_capped_count_day_by_day, set_up, tear_down),
