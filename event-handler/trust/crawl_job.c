@@ -62,6 +62,8 @@ static const char *find_outbox(const struct pubkey *author, void *ctx)
 
     buf_reset(&job->urls);
     arena_reset(&job->arena);
+    if (atomic_load(&job->stop)) /* there may be many more to ask for */
+        return NULL;
     if (db_ready(&job->db) != OK || trust_store_relay_list(&job->db, author, &rows) != OK)
         return NULL;
     if (PQntuples(rows) == 1 &&

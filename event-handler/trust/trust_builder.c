@@ -23,6 +23,8 @@ enum {
     LOCK_KEY = 0x746e6477, /* of the advisory lock */
     MINUTE_MS = 60000,
     RETRY_MINUTES = 5, /* after a crawl that no relay answered */
+    RETRY_MS = 5000,   /* after an error of the database that it survives */
+    PACE = 10,         /* of so many parts of the time at most one goes into publishing */
 };
 
 struct trust_builder {
@@ -36,8 +38,10 @@ struct trust_builder {
     bool leading;
     uint64_t session; /* of the connection that holds the lock */
     uint64_t candidate_ms, rebuild_ms;
-    struct trust_circle circle; /* while leading */
+    uint64_t retry_ms, publish_ms; /* nothing, and nothing new to publish, before that */
+    struct trust_circle circle;    /* while leading */
     struct intake *intake;
+    bool changed;      /* a list that counts, since the last result */
     const char *fault; /* why the last result was refused; NULL: it was not */
     struct relay_health *health;
     /* A rebuild with other relays' lists, from its beginning until it is published. */
@@ -61,7 +65,7 @@ static void resign(struct trust_builder *b)
 {
     if (b->leading)
         log_info("trust", "no longer building the web of trust", "");
-    b->leading = b->hurries = false;
+    b->leading = b->hurries = b->changed = false;
     b->fault = NULL;
     end_crawl(b);
     trust_circle_close(&b->circle);
@@ -86,15 +90,18 @@ static bool try_lock(struct trust_builder *b)
 }
 
 /* A restart is no reason to ask other relays again. */
-static uint64_t time_to_rebuild_ms(const struct trust_builder *b)
+static enum err find_time_to_rebuild(struct trust_builder *b)
 {
-    const struct trust_table *current = b->circle.current;
-    int64_t age_ms = (clock_unix() - current->finished_unix) * 1000;
-    int64_t period_ms = b->cfg->wot_refresh_minutes * MINUTE_MS;
+    int64_t period_ms = b->cfg->wot_refresh_minutes * MINUTE_MS, age_ms, last;
+    enum err err = trust_store_last_rebuild(&b->db, &last);
 
-    if (current->generation == 0 || age_ms < 0 || age_ms >= period_ms)
-        return 0;
-    return (uint64_t)(period_ms - age_ms);
+    if (err)
+        return err;
+    age_ms = (clock_unix() - last) * 1000;
+    b->rebuild_ms = clock_mono_ms();
+    if (b->circle.current->generation > 0 && age_ms >= 0 && age_ms < period_ms)
+        b->rebuild_ms += (uint64_t)(period_ms - age_ms);
+    return OK;
 }
 
 static void become_leader(struct trust_builder *b)
@@ -102,12 +109,14 @@ static void become_leader(struct trust_builder *b)
     if (!try_lock(b))
         return;
     b->session = b->db.generation;
-    if (trust_circle_open(&b->circle, b->cfg, b->access, &b->db) != OK) {
+    if (trust_circle_open(&b->circle, b->cfg, b->access, &b->db) != OK ||
+        find_time_to_rebuild(b) != OK) {
+        trust_circle_close(&b->circle);
         db_drop(&b->db); /* and the lock with it: another may have more luck */
         return;
     }
     b->leading = true;
-    b->rebuild_ms = clock_mono_ms() + time_to_rebuild_ms(b);
+    b->retry_ms = b->publish_ms = 0;
     log_info("trust", "building the web of trust", "");
 }
 
@@ -159,7 +168,8 @@ static bool is_news(struct trust_builder *b, const struct trust_table *fresh, co
 }
 
 /* Computes, guards and publishes; always: though nothing may have changed. */
-static enum err publish(struct trust_builder *b, const char *reason, bool always, bool forced)
+static enum err make_generation(struct trust_builder *b, const char *reason, bool always,
+                                bool forced)
 {
     struct trust_generation gen = {.reason = reason, .made_at = clock_unix()};
     const struct trust_table *current = b->circle.current;
@@ -179,6 +189,19 @@ static enum err publish(struct trust_builder *b, const char *reason, bool always
     gen.milliseconds = (clock_mono_us() - start) / 1000;
     err = put_forward(b, fresh, &gen);
     metric_observe(M_WOT_BUILD_SECONDS, 0, clock_mono_us() - start);
+    return err;
+}
+
+/* A generation is written whole, so one person who follows and unfollows must not bring one each
+ * time. */
+static enum err publish(struct trust_builder *b, const char *reason, bool always, bool forced)
+{
+    uint64_t start = clock_mono_ms(), end;
+    enum err err = make_generation(b, reason, always, forced);
+
+    end = clock_mono_ms();
+    b->publish_ms = end + PACE * (end - start);
+    b->changed = b->changed && err;
     return err;
 }
 
@@ -237,6 +260,7 @@ static enum err end_round(struct trust_builder *b)
 
     crawl_job_free(b->crawl);
     b->crawl = NULL;
+    b->changed = true;
     err = publish(b, b->reason, true, b->forced);
     if (!err && answered)
         err = begin_round(b, &begun);
@@ -258,15 +282,16 @@ static enum err go_on_crawling(struct trust_builder *b)
 
 /* ---- turns ---- */
 
-/* Everything anew, with other relays' lists if there are any to ask. */
+/* Everything anew, with other relays' lists if there are any to ask. A request while they are asked
+ * already does not begin that again. */
 static enum err rebuild(struct trust_builder *b, struct trust_news *news)
 {
     bool crawls = b->cfg->wot_seed_relays[0] != '\0', relevant = false, begun;
     enum err err;
 
     b->requested = news->request > 0;
-    b->forced = b->requested && news->forced;
-    b->reason = b->requested ? "request" : "schedule";
+    b->forced = (b->requested && news->forced) || (b->crawl && b->forced);
+    b->reason = b->requested ? TRUST_REASON_REQUEST : TRUST_REASON_SCHEDULE;
     err = intake_stored(b->intake, &b->db, news, &relevant);
     if (!err)
         err = intake_ripen(b->intake, &b->db, b->forced);
@@ -280,25 +305,30 @@ static enum err rebuild(struct trust_builder *b, struct trust_news *news)
         err = trust_store_end_requests(&b->db, news->request);
     if (!err)
         b->rebuild_ms = clock_mono_ms() + (uint64_t)b->cfg->wot_refresh_minutes * MINUTE_MS;
-    return !err && crawls ? begin_round(b, &begun) : err;
+    return !err && crawls && !b->crawl ? begin_round(b, &begun) : err;
+}
+
+static bool is_rebuild_due(const struct trust_builder *b, const struct trust_news *news)
+{
+    return news->request > 0 || (!b->crawl && clock_mono_ms() >= b->rebuild_ms);
 }
 
 static enum err lead(struct trust_builder *b)
 {
+    bool waits = clock_mono_ms() < b->publish_ms;
     struct trust_news news;
-    bool relevant = false;
     enum err err = trust_store_news(&b->db, &news);
 
     b->hurries = false;
     if (err)
         return err;
-    if (!b->crawl && (news.request > 0 || clock_mono_ms() >= b->rebuild_ms))
+    if (!waits && is_rebuild_due(b, &news))
         return rebuild(b, &news);
     if (news.seen < news.head)
-        err = intake_stored(b->intake, &b->db, &news, &relevant);
-    if (!err && relevant)
+        err = intake_stored(b->intake, &b->db, &news, &b->changed);
+    if (!err && !waits && b->changed)
         err = publish(b, "a list of the circle", false, false);
-    else if (!err && trust_circle_is_stale(&b->circle))
+    else if (!err && !waits && trust_circle_is_stale(&b->circle))
         err = publish(b, "moderation", false, false);
     return !err && b->crawl ? go_on_crawling(b) : err;
 }
@@ -306,6 +336,7 @@ static enum err lead(struct trust_builder *b)
 static void turn(struct trust_builder *b)
 {
     uint64_t now = clock_mono_ms();
+    enum err err;
 
     if (b->leading && (!b->db.conn || b->db.generation != b->session))
         resign(b); /* the lock went with the connection */
@@ -314,8 +345,12 @@ static void turn(struct trust_builder *b)
         if (db_ready(&b->db) == OK)
             become_leader(b);
     }
-    if (b->leading && lead(b) == ERR_NOMEM)
-        log_error("trust", "not enough memory for the web of trust", "");
+    if (b->leading && now >= b->retry_ms && (err = lead(b)) != OK) {
+        b->retry_ms = clock_mono_ms() + RETRY_MS;
+        b->hurries = false;
+        if (err == ERR_NOMEM)
+            log_error("trust", "not enough memory for the web of trust", "");
+    }
 }
 
 static bool wait_turn(struct trust_builder *b)

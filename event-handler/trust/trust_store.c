@@ -15,6 +15,9 @@ enum {
     BIT_FOLLOWS = 4,
 };
 
+/* Reasons of generations for which everything was looked at. */
+#define REBUILDS "'" TRUST_REASON_SCHEDULE "', '" TRUST_REASON_REQUEST "'"
+
 /* ---- reading lists ---- */
 
 enum { AUTHOR, KIND, CREATED_AT, ID, STORED, KEYS, HELD, VOUCH_DAY, VOUCHES };
@@ -119,8 +122,11 @@ enum err trust_store_find_list(struct db *db, const struct pubkey *author, int k
     db_param_bytes(&p, author->b, sizeof author->b);
     db_param_int4(&p, kind);
     err = db_exec(db, "wot_list_find",
-                  "SELECT " LIST_COLUMNS " FROM wot_lists WHERE author = $1 AND kind = $2", &p,
-                  &rows);
+                  "SELECT " LIST_COLUMNS " FROM wot_lists WHERE author = $1 AND kind = $2"
+                  " UNION ALL SELECT pubkey, $2, up_to, decode(repeat('00', 32), 'hex'), false,"
+                  " '', NULL, 0, 0 FROM vanished WHERE pubkey = $1 AND NOT EXISTS"
+                  " (SELECT FROM wot_lists WHERE author = $1 AND kind = $2)",
+                  &p, &rows);
     db_params_reset(&p);
     if (err)
         return err;
@@ -433,7 +439,8 @@ static enum err remove_old(struct db *db)
     err = db_exec(db, "wot_prune",
                   "DELETE FROM wot_generations WHERE generation <= (SELECT max(generation)"
                   " FROM wot_generations) - $1::bigint AND generation <> (SELECT wot_generation"
-                  " FROM control_head)",
+                  " FROM control_head) AND generation IS DISTINCT FROM (SELECT max(generation)"
+                  " FROM wot_generations WHERE reason IN (" REBUILDS "))",
                   &p, &r);
     db_params_reset(&p);
     if (!err)
@@ -524,6 +531,21 @@ enum err trust_store_newest(struct db *db, uint64_t *generation)
     if (err)
         return err;
     *generation = PQntuples(r) == 1 ? (uint64_t)db_get_int8(r, 0, 0) : 0;
+    PQclear(r);
+    return OK;
+}
+
+enum err trust_store_last_rebuild(struct db *db, int64_t *made_at)
+{
+    PGresult *r;
+    enum err err = db_exec(db, "wot_last_rebuild",
+                           "SELECT coalesce(max(made_at), 0) FROM wot_generations"
+                           " WHERE reason IN (" REBUILDS ")",
+                           NULL, &r);
+
+    if (err)
+        return err;
+    *made_at = db_get_int8(r, 0, 0);
     PQclear(r);
     return OK;
 }

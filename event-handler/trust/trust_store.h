@@ -22,7 +22,8 @@ NODISCARD enum err trust_store_lists_of(struct db *db, int kind, const struct pu
  * TRUST_STORE_STEP of them; *n says how many. */
 NODISCARD enum err trust_store_held_lists(struct db *db, const struct trust_list *last,
                                           trust_list_fn *fn, void *ctx, int *n);
-/* The list of author, its parts in arena; *found is false when there is none. */
+/* The list of author, its parts in arena; *found is false when there is none. Who has vanished
+ * (NIP-62) has an empty one, so as not to get around what a day may add by that either. */
 NODISCARD enum err trust_store_find_list(struct db *db, const struct pubkey *author, int kind,
                                          struct arena *arena, struct trust_list *out, bool *found);
 /* Writes n lists, and that the stored events up to seq have been seen (0: leaves that). */
@@ -57,6 +58,9 @@ NODISCARD enum err trust_store_relay_list(struct db *db, const struct pubkey *au
 
 /* ---- generations ---- */
 
+#define TRUST_REASON_SCHEDULE "schedule"
+#define TRUST_REASON_REQUEST "request"
+
 struct trust_generation {
     uint64_t generation;   /* set by trust_store_publish() */
     const char *reason;    /* "schedule", "request", "list of an admin", ... */
@@ -71,6 +75,8 @@ NODISCARD enum err trust_store_publish(struct db *db, const struct trust_table *
                                        struct trust_generation *gen);
 /* A published generation; ERR_GONE when there is no such. */
 NODISCARD enum err trust_store_load(struct db *db, uint64_t generation, struct trust_table **out);
+/* When everything was computed anew last, be it refused, seconds since 1970; 0 for never. */
+NODISCARD enum err trust_store_last_rebuild(struct db *db, int64_t *made_at);
 /* The newest published one; 0 for none. */
 NODISCARD enum err trust_store_newest(struct db *db, uint64_t *generation);
 

@@ -70,7 +70,8 @@ static void test_the_vanished_stay_away(void **state)
              person_hex(7, hex));
     test_db_run(sql);
     put(&list, 0);
-    assert_false(find(7, &arena, &back));
+    assert_true(find(7, &arena, &back) && back.keys.len == 0); /* for what a day may add */
+    assert_int_equal(test_db_number("SELECT count(*) FROM wot_lists"), 0);
     list.created_at++;
     put(&list, 0);
     assert_true(find(7, &arena, &back));
