@@ -5,7 +5,7 @@
 #include "manage/method.h"
 #include "manage/params.h"
 
-enum { FOLLOWERS_SHOWN = 20, GENERATIONS_SHOWN = 10 };
+enum { FOLLOWERS_SHOWN = 20, GENERATIONS_SHOWN = 10, PEOPLE_STEP = 500 };
 
 /* Rows of a statement as a list of objects; what each column is called and holds is in spec, a
  * letter a column: i integer, t text, b boolean. */
@@ -86,38 +86,57 @@ enum err method_wotstatus(struct manage_call *call)
     return OK;
 }
 
-/* Those of the circle among the people who follow key. */
-static enum err list_followers(struct manage_call *call, const struct pubkey *pk, json_t **out)
+/* Those of n people whose lists name key, at most so many. */
+static enum err find_followers(struct manage_call *call, const struct pubkey *key,
+                               const struct slice *people, size_t n, json_t *out)
 {
     struct db_params p;
     PGresult *r;
     enum err err;
 
     db_params_init(&p);
-    db_param_bytes(&p, pk->b, sizeof pk->b);
+    db_param_bytes(&p, key->b, sizeof key->b);
+    db_param_bytea_array(&p, people, n);
+    db_param_int8(&p, FOLLOWERS_SHOWN - (int64_t)json_array_size(out));
     err = db_exec(call->db, "wot_followers",
-                  "SELECT author FROM wot_lists WHERE kind = 3 AND position($1::bytea IN keys) % 32"
-                  " = 1",
+                  "SELECT author FROM wot_lists WHERE kind = 3 AND author = ANY($2::bytea[])"
+                  " AND position($1::bytea IN keys) % 32 = 1 LIMIT $3",
                   &p, &r);
     db_params_reset(&p);
     if (err)
         return err;
-    *out = json_array();
-    for (int i = 0; i < PQntuples(r) && json_array_size(*out) < FOLLOWERS_SHOWN; i++) {
+    for (int i = 0; i < PQntuples(r); i++) {
         struct slice author = db_get_slice(r, i, 0);
-        struct pubkey follower;
-        const struct trust_entry *e;
         char hex[65] = "";
 
-        memcpy(follower.b, author.ptr, sizeof follower.b);
-        e = trust_table_find(call->view->trust, &follower);
-        if (!e || !e->trusted || e->level >= call->cfg->wot_depth)
-            continue;
-        hex_encode(follower.b, sizeof follower.b, hex);
-        json_array_append_new(*out, json_string(hex));
+        hex_encode((const uint8_t *)author.ptr, author.len, hex);
+        json_array_append_new(out, json_string(hex));
     }
     PQclear(r);
     return OK;
+}
+
+/* Some of those of the circle who follow key. Only their lists are looked at: anybody may store
+ * one. */
+static enum err list_followers(struct manage_call *call, const struct pubkey *key, size_t followers,
+                               json_t *out)
+{
+    size_t wanted = followers < FOLLOWERS_SHOWN ? followers : FOLLOWERS_SHOWN, n = 0;
+    const struct trust_table *t = call->view->trust;
+    struct slice people[PEOPLE_STEP];
+    enum err err = OK;
+
+    for (size_t i = 0; !err && i < t->n && json_array_size(out) < wanted; i++) {
+        const struct trust_entry *e = &t->entry[i];
+
+        if (e->trusted && e->level < call->cfg->wot_depth)
+            people[n++] = slice_of((const char *)e->pubkey.b, sizeof e->pubkey.b);
+        if (n == PEOPLE_STEP || (n > 0 && i + 1 == t->n)) {
+            err = find_followers(call, key, people, n, out);
+            n = 0;
+        }
+    }
+    return err;
 }
 
 /* [pubkey] -> tier, why, and who of the circle follows */
@@ -133,9 +152,12 @@ enum err method_wotexplain(struct manage_call *call)
         return ERR_INVALID;
     (void)!hex_decode(slice_of(hex, 64), pk.b, sizeof pk.b);
     s = access_standing(call->view, &pk);
-    err = list_followers(call, &pk, &followers);
-    if (err)
+    followers = json_array();
+    err = list_followers(call, &pk, s.followers, followers);
+    if (err) {
+        json_decref(followers);
         return err;
+    }
     call->result = json_pack(
         "{s:s, s:s, s:s, s:o, s:i, s:I, s:o, s:I}", "pubkey", hex, "tier", tier_name(s.tier), "why",
         s.why, "level", s.level == TRUST_LEVEL_NONE ? json_null() : json_integer(s.level),

@@ -370,6 +370,44 @@ static void report_texts_are_made_harmless(void **state)
 
 /* ---- invitations ---- */
 
+/* One person, of whom the first bytes are given, in a table. */
+static void put_person(struct trust_table *t, char who, uint8_t level, uint16_t followers)
+{
+    struct trust_entry e = {.level = level, .trusted = level < 9, .followers = followers};
+
+    memset(e.pubkey.b, who, sizeof e.pubkey.b);
+    assert_true(trust_table_put(t, &e));
+}
+
+/* Who follows somebody: the circle's people whose lists count, not whoever has stored a list. */
+static void trust_is_explained(void **state)
+{
+    struct trust_table *t = trust_table_new(4);
+    char *text;
+
+    (void)state;
+    TEST_NEEDS_DB();
+    assert_non_null(t);
+    put_person(t, 'a', 0, 0);
+    put_person(t, 'b', 1, 1);
+    put_person(t, 'c', 2, 2);
+    put_person(t, 'd', TRUST_LEVEL_NONE, 2);
+    assert_true(access_set_trust(relay_access, t));
+    test_db_run("TRUNCATE wot_lists; INSERT INTO wot_lists (author, kind, created_at, id, stored,"
+                " keys) SELECT decode(repeat(who, 32), 'hex'), 3, 1, '', true, decode("
+                "repeat('63', 32) || repeat('64', 32), 'hex') FROM unnest(ARRAY['61', '62', '63',"
+                " '64', '65']) AS w(who)");
+    text = call("wotexplain",
+                "[\"6464646464646464646464646464646464646464646464646464646464646464\"]");
+    assert_non_null(strstr(text, "\"followed_by\":[\"" KEY_A "\",\"" KEY_B "\"],\"followers\":2"));
+    free(text);
+    text = call("wotexplain",
+                "[\"6565656565656565656565656565656565656565656565656565656565656565\"]");
+    assert_non_null(strstr(text, "\"followed_by\":[],\"followers\":0"));
+    free(text);
+    test_db_run("TRUNCATE wot_lists");
+}
+
 static void invitations_cannot_be_made_up(void **state)
 {
     char code[INVITE_CODE_ROOM];
@@ -423,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup(events_go_and_come_back, empty),
         cmocka_unit_test_setup(reports_are_counted_once, empty),
         cmocka_unit_test(report_texts_are_made_harmless),
+        cmocka_unit_test_setup(trust_is_explained, empty),
         cmocka_unit_test_setup(invitations_cannot_be_made_up, empty),
         cmocka_unit_test_setup(the_relay_key_is_kept, empty),
     };
