@@ -671,7 +671,7 @@ static bool parse_kinds(const char *text, struct kind_set *out)
     return good;
 }
 
-enum err config_load(struct config *cfg)
+enum err config_load_plain(struct config *cfg)
 {
     const struct pg_settings *w = &cfg->pg_write;
     struct pg_settings *r = &cfg->pg_read;
@@ -681,14 +681,23 @@ enum err config_load(struct config *cfg)
     err = settings_load(settings, ARRAY_LEN(settings), prefixes, cfg);
     if (err)
         return err;
-    cfg->policy = policy_lists_new(cfg);
-    if (!cfg->policy || !parse_kinds(cfg->wot_guest_kinds, &cfg->wot_guest_kind_set))
-        return ERR_CONFIG;
     if (r->port == 0)
         r->port = w->port;
     if (!default_to(&r->host, w->host) || !default_to(&r->user, w->user) ||
         !default_to(&r->password, w->password) || !default_to(&r->database, w->database))
         return ERR_NOMEM;
+    return OK;
+}
+
+enum err config_load(struct config *cfg)
+{
+    enum err err = config_load_plain(cfg);
+
+    if (err)
+        return err;
+    cfg->policy = policy_lists_new(cfg);
+    if (!cfg->policy || !parse_kinds(cfg->wot_guest_kinds, &cfg->wot_guest_kind_set))
+        return ERR_CONFIG;
     return OK;
 }
 

@@ -107,6 +107,9 @@ struct config {
 /* Fills cfg. ERR_CONFIG after one line on stderr that names the setting at fault. config_free()
  * also after a failure. */
 NODISCARD enum err config_load(struct config *cfg);
+/* The same without what is made of them: cfg->policy and wot_guest_kind_set stay empty, and files
+ * of patterns are not read. For who only asks a running event handler something. */
+NODISCARD enum err config_load_plain(struct config *cfg);
 void config_free(struct config *cfg);
 /*
  * The settings as they are now (SIGHUP), with old's values where a restart is needed; differences

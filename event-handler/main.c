@@ -342,7 +342,7 @@ static int with_config(enum mode mode)
     struct event_handler eh = {0};
     int status = EXIT_SUCCESS;
 
-    if (config_load(&eh.cfg) != OK)
+    if ((mode == MODE_HEALTHCHECK ? config_load_plain(&eh.cfg) : config_load(&eh.cfg)) != OK)
         status = EXIT_BAD_CONFIG; /* which names the setting */
     else if (mode == MODE_CHECK)
         puts("the settings are good");

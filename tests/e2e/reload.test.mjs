@@ -1,10 +1,11 @@
 // SIGHUP: settings from SETTINGS_FILE are read again; what can change does, the rest says that it needs a restart.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { startStack } from './lib/stack.mjs';
+import { binary, startStack } from './lib/stack.mjs';
 import { Client, until } from './lib/client.mjs';
 import { Person, word } from './lib/events.mjs';
 
@@ -50,5 +51,29 @@ for (const workers of ['1', '2']) describe(`reload with ${workers} worker(s)`, (
         const client = await Client.open(stack.url());
         await until(async () => (await client.publish(new Person().event({ kind: 7, content: word() }))).ok, { what: 'kind 7 to be taken' });
         client.close();
+    });
+});
+
+describe('a file of patterns', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'tandem-patterns-')), 'patterns');
+    let stack;
+    before(async () => {
+        writeFileSync(file, 'cheap pills\n');
+        stack = await startStack({ env: { POLICY_BLOCKED_PATTERNS: file } });
+    });
+    after(() => stack.stop());
+
+    // Else whoever watches the container ends a relay that runs well, and it does not start again.
+    it('that has become bad changes nothing, and the health check passes', async () => {
+        const [handler] = stack.handlers;
+        writeFileSync(file, 'cheap (pills\n');
+        handler.signal('SIGHUP');
+        await until(() => /they stay as they were/.test(handler.output), { what: 'the event handler to complain' });
+        const client = await Client.open(stack.url());
+        assert.equal((await client.publish(new Person().note('Cheap pills!'))).ok, false);
+        client.close();
+        const run = (option) => spawnSync(binary('event-handler'), [option], { env: { ...process.env, ...handler.env }, encoding: 'utf8' });
+        assert.equal(run('--check-config').status, 78);
+        assert.equal(run('--healthcheck').status, 0);
     });
 });
