@@ -32,6 +32,17 @@ static void tidy(struct code_set *s)
     s->n = kept + 1;
 }
 
+/* Thousands of sets are kept, most of them small. */
+static void shrink(struct code_set *s)
+{
+    struct code_range *fitting = realloc(s->range, s->n * sizeof *fitting);
+
+    if (!fitting)
+        return;
+    s->range = fitting;
+    s->room = s->n;
+}
+
 static bool push(struct code_set *s, uint32_t first, uint32_t last)
 {
     if (s->n == s->room) {
@@ -108,9 +119,14 @@ static const struct {
 static bool add_shifted(struct code_set *s, struct code_range r, uint32_t first, uint32_t last,
                         int32_t distance, uint32_t step)
 {
-    for (uint32_t c = first; c <= last; c += step) {
-        if (c >= r.first && c <= r.last &&
-            !push(s, (uint32_t)((int32_t)c + distance), (uint32_t)((int32_t)c + distance)))
+    uint32_t from = r.first > first ? r.first : first, to = r.last < last ? r.last : last;
+
+    if (from > to)
+        return true;
+    if (step == 1)
+        return push(s, (uint32_t)((int32_t)from + distance), (uint32_t)((int32_t)to + distance));
+    for (uint32_t c = from + (from - first) % step; c <= to; c += step) {
+        if (!push(s, (uint32_t)((int32_t)c + distance), (uint32_t)((int32_t)c + distance)))
             return false;
         if (s->n >= RANGES_MOST / 2)
             tidy(s);
@@ -136,6 +152,8 @@ bool set_fold(struct code_set *s)
         }
     }
     tidy(s);
+    if (s->n > 0)
+        shrink(s);
     free(range);
     return good;
 }

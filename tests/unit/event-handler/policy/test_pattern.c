@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,6 +315,21 @@ static void test_many(void **state)
     pattern_set_free(s);
 }
 
+/* What is kept of an expression is no larger than what it says. */
+static void test_memory(void **state)
+{
+    struct pattern_set *s = pattern_set_new();
+    const char *error;
+    size_t before = mallinfo2().uordblks;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        assert_true(
+            pattern_set_add(s, SLICE("\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w\\w"), &error));
+    assert_in_range(mallinfo2().uordblks - before, 0, 16 * MIB);
+    pattern_set_free(s);
+}
+
 static void test_too_much(void **state)
 {
     struct pattern_set *s = pattern_set_new();
@@ -334,7 +350,7 @@ int main(void)
         cmocka_unit_test(test_searches), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_words),    cmocka_unit_test(test_against_glibc),
         cmocka_unit_test(test_linear),   cmocka_unit_test(test_many),
-        cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_too_much), cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
