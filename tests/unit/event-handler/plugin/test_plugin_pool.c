@@ -33,7 +33,7 @@ static struct {
     struct pubkey author[JOBS_MOST];
     struct plugin_job job[JOBS_MOST];
     char text[JOBS_MOST][80];
-    atomic_size_t done;
+    atomic_size_t next, done; /* places in order: taken, written */
     size_t order[JOBS_MOST];
 } t;
 
@@ -42,13 +42,14 @@ static void on_done(struct plugin_job *job, void *ctx)
     size_t i = (size_t)(job - t.job);
 
     assert_ptr_equal(ctx, &t);
-    t.order[atomic_load(&t.done)] = i;
+    t.order[atomic_fetch_add(&t.next, 1)] = i;
     atomic_fetch_add(&t.done, 1);
 }
 
 static void start(const char *command, int64_t workers, int64_t timeout_ms, bool accept)
 {
     memset(&t.cfg, 0, sizeof t.cfg);
+    atomic_store(&t.next, 0);
     atomic_store(&t.done, 0);
     t.cfg.policy_plugin = (char *)command;
     t.cfg.policy_plugin_workers = workers;
