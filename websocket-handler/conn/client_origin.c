@@ -13,20 +13,26 @@ static struct slice trim(struct slice s)
     return s;
 }
 
-/* Takes what stands behind the last separator off *rest, which is left with what stands before it.
- * Separators within quotes do not count. False when nothing is left. */
+/*
+ * Takes what stands behind the last separator off *rest, which is left with what stands before it.
+ * Separators within quotes do not count, and quotes are counted from the right as well: one that
+ * the client has left open must not swallow what our proxy has written behind it. False when
+ * nothing is left.
+ */
 static bool take_last(struct slice *rest, char separator, struct slice *last)
 {
-    size_t start = 0;
+    size_t start;
     bool quoted = false;
 
     if (!rest->ptr)
         return false;
-    for (size_t i = 0; i < rest->len; i++) {
-        if (rest->ptr[i] == '"')
+    for (start = rest->len; start > 0; start--) {
+        char c = rest->ptr[start - 1];
+
+        if (c == '"' && (start < 2 || rest->ptr[start - 2] != '\\'))
             quoted = !quoted;
-        else if (rest->ptr[i] == separator && !quoted)
-            start = i + 1;
+        else if (c == separator && !quoted)
+            break;
     }
     *last = trim(slice_of(rest->ptr + start, rest->len - start));
     *rest = start > 0 ? slice_of(rest->ptr, start - 1) : slice_of(NULL, 0);
