@@ -216,6 +216,60 @@ bool filter_only_private(const struct filter *f)
     return true;
 }
 
+static bool is_among(const struct pubkey *pk, const struct pubkey *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (pubkey_eq(pk, &keys[i]))
+            return true;
+    return false;
+}
+
+/* Is whatever f matches addressed to one of the readers? */
+static bool names_readers(const struct filter *f, const struct pubkey *readers, size_t n)
+{
+    for (uint32_t t = 0; t < f->n_tags; t++) {
+        const struct filter_tag *tag = &f->tags[t];
+        struct pubkey pk;
+        uint32_t i = 0;
+
+        if (tag->letter != 'p')
+            continue;
+        while (i < tag->n && hex_decode(tag->value[i], pk.b, sizeof pk.b) &&
+               is_among(&pk, readers, n))
+            i++;
+        return i == tag->n;
+    }
+    return false;
+}
+
+/* Is whatever f matches written by one of the readers? */
+static bool is_by_readers(const struct filter *f, const struct pubkey *readers, size_t n)
+{
+    for (uint32_t i = 0; i < f->n_authors; i++)
+        if (!is_among(&f->authors[i], readers, n))
+            return false;
+    return (f->has & FILTER_AUTHORS) != 0;
+}
+
+bool filter_may_withhold(const struct filter *f, const struct pubkey *readers, size_t n)
+{
+    size_t n_private;
+    const int *private_kinds = kind_private_list(&n_private);
+    bool by_readers = is_by_readers(f, readers, n);
+
+    if ((f->has & FILTER_NOTHING) || names_readers(f, readers, n))
+        return false;
+    for (size_t i = 0; i < n_private; i++) {
+        int kind = private_kinds[i];
+
+        if ((f->has & FILTER_KINDS) && !has_kind(f->kinds, f->n_kinds, kind))
+            continue;
+        if (!by_readers || !kind_author_reads(kind))
+            return true;
+    }
+    return false;
+}
+
 /* ---- copying ---- */
 
 /*

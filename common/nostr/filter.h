@@ -93,6 +93,9 @@ void filter_write(const struct filter *f, struct buf *out);
 /* True when every event that f can match is of a private kind (kind.h): it names kinds, all
  * private. False when it matches nothing: there is nothing to protect. */
 bool filter_only_private(const struct filter *f);
+/* May f match events of private kinds that these readers may not see? Said of f alone, whatever is
+ * stored, so that it tells nobody of an event's existence. */
+bool filter_may_withhold(const struct filter *f, const struct pubkey *readers, size_t n);
 
 /* The order of filter_tag.value: shorter first, then by bytes. */
 static inline int filter_value_cmp(struct slice a, struct slice b)

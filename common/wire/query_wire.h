@@ -11,8 +11,8 @@
  * taking turns. Response of query: one line of canonical
  * JSON per event, newest first, then one end line
  *   {"end":true,"seq":N,"more":BOOL,"hidden":BOOL,"cost":N}
- * seq: the snapshot's; more: the store holds further matches; hidden: private events were withheld;
- * cost: milliseconds that reading took.
+ * seq: the snapshot's; more: the store holds further matches; hidden: private events may have been
+ * withheld, by what was asked and by whom; cost: milliseconds that reading took.
  * A body without its end line is a failed query. Response of count:
  * {"count":N,"approximate":BOOL,"hll":"<512 hex>"} (hll only where NIP-45 defines it), and on a
  * second line

@@ -158,13 +158,10 @@ static enum err match_line(struct query_run *run, uint64_t seq, struct slice eve
 
     (void)seq;
     arena_init(&arena, EVENT_ARENA_CAP);
-    if (event_parse(event, &any, &arena, &ev, &has_id, &error) && matches_any(&run->request, &ev)) {
-        if (event_readable(&ev, run->request.readers, run->request.n_readers)) {
-            buf_add_slice(out, event);
-            buf_add_char(out, '\n');
-        } else {
-            run->hidden = true;
-        }
+    if (event_parse(event, &any, &arena, &ev, &has_id, &error) && matches_any(&run->request, &ev) &&
+        event_readable(&ev, run->request.readers, run->request.n_readers)) {
+        buf_add_slice(out, event);
+        buf_add_char(out, '\n');
     }
     arena_deinit(&arena);
     return OK;
@@ -192,8 +189,9 @@ enum err query_after_page(struct query_run *run, const struct page_context *ctx,
     if (!err) {
         *end = !full && (PQntuples(rows) < (int)ctx->rows || PQgetisnull(rows, 0, FEED_SEQ));
         if (*end)
-            query_end_write(out, &(struct query_end){run->snapshot, false, run->hidden,
-                                                     query_run_cost_ms(run, ctx)});
+            query_end_write(out,
+                            &(struct query_end){run->snapshot, false, query_run_may_withhold(run),
+                                                query_run_cost_ms(run, ctx)});
     }
     PQclear(rows);
     return err;

@@ -88,7 +88,7 @@ void query_run_rewind(struct query_run *run)
     run->seen = (struct seen_set){0};
     run->scans = NULL;
     run->search = 0;
-    run->has_snapshot = run->more = run->hidden = run->history.begun = false;
+    run->has_snapshot = run->more = run->history.begun = false;
 }
 
 void query_run_deinit(struct query_run *run)
@@ -156,7 +156,6 @@ enum err query_run_env(struct query_run *run, const struct page_context *ctx, st
         .has_snapshot = run->has_snapshot,
         .snapshot = run->snapshot,
         .min_seq = run->request.min_seq,
-        .hidden = run->hidden,
         .readers = run->request.readers,
         .n_readers = run->request.n_readers,
     };
@@ -333,7 +332,6 @@ enum err query_run_visit(struct query_run *run, struct scan_env *env, query_visi
     *end = !full;
     run->has_snapshot = env->has_snapshot;
     run->snapshot = env->snapshot;
-    run->hidden = env->hidden;
     return err;
 }
 
@@ -396,10 +394,21 @@ enum err query_events_page(struct query_run *run, const struct page_context *ctx
     if (*end && !run->has_snapshot)
         err = query_head(run, ctx);
     if (*end)
-        query_end_write(out, &(struct query_end){run->snapshot, run->more, run->hidden,
-                                                 query_run_cost_ms(run, ctx)});
+        query_end_write(out,
+                        &(struct query_end){run->snapshot, run->more, query_run_may_withhold(run),
+                                            query_run_cost_ms(run, ctx)});
     metric_add(M_QUERY_EVENTS, 0, (int64_t)writer.n);
     return err;
+}
+
+bool query_run_may_withhold(const struct query_run *run)
+{
+    const struct query_request *q = &run->request;
+
+    for (size_t i = 0; i < q->n_filters; i++)
+        if (filter_may_withhold(&q->filters[i], q->readers, q->n_readers))
+            return true;
+    return false;
 }
 
 uint64_t query_run_cost_ms(const struct query_run *run, const struct page_context *ctx)

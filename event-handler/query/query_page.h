@@ -41,7 +41,7 @@ struct query_run {
         int64_t *slot;
         size_t n, room;
     } seen;
-    bool more, hidden;
+    bool more;
 
     struct { /* nostr/history.h: rows of event_history instead of scans */
         bool asked, begun;
@@ -75,6 +75,8 @@ NODISCARD enum err query_feed_page(struct query_run *run, const struct page_cont
 NODISCARD enum err query_count_page(struct query_run *run, const struct page_context *ctx,
                                     struct buf *out);
 
+/* Can its filters match what its readers may not see? */
+bool query_run_may_withhold(const struct query_run *run);
 /* The time spent on it so far, this page included. */
 uint64_t query_run_cost_ms(const struct query_run *run, const struct page_context *ctx);
 /* Reads the snapshot where no scan did. */

@@ -481,8 +481,7 @@ static bool accept(struct scan *s, struct scan_env *env, const struct scan_row *
         return false;
     if (canonical_readable(row->event, kind, env->readers, env->n_readers))
         return true;
-    env->hidden = true;
-    s->skip_private = true; /* nothing more to learn from them */
+    s->skip_private = true; /* where there is one there are more: SQL leaves them out sooner */
     return false;
 }
 

@@ -25,7 +25,6 @@ struct scan_env {
     bool has_snapshot;
     uint64_t snapshot; /* feed_head of the first statement; later ones leave out what is newer */
     uint64_t min_seq;  /* ERR_GONE when the first statement's snapshot is older */
-    bool hidden;       /* a private match was left out */
 
     const struct pubkey *readers;
     size_t n_readers;
@@ -51,7 +50,7 @@ struct scan {
     struct scan_position at; /* of the last row passed */
     int64_t last_seq;
     bool full;         /* with residual conditions */
-    bool skip_private; /* hidden is known: leave private events to SQL */
+    bool skip_private; /* one was left out: leave private events to SQL */
     bool probing;      /* walking was not worth while */
     bool ended;
     int64_t *limits; /* per source, for SHAPE_LATERAL */

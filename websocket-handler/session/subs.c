@@ -189,12 +189,12 @@ static bool on_row(struct query_sink *sink, struct slice row)
            !conn_is_congested(c);
 }
 
-/* NIP-67. Events that were withheld are not to be counted on either way. */
+/* NIP-67. Where events may have been withheld nobody says that these were all. */
 static enum eose_hint hint_of(const struct query_end *end)
 {
-    if (end->hidden)
-        return EOSE_NO_HINT;
-    return end->more ? EOSE_MORE : EOSE_FINISH;
+    if (end->more)
+        return EOSE_MORE;
+    return end->hidden ? EOSE_NO_HINT : EOSE_FINISH;
 }
 
 static void on_end(struct query_sink *sink, const struct query_end *end)

@@ -205,6 +205,43 @@ static void test_only_private(void **state)
     }
 }
 
+/* A64 reads. */
+static void test_may_withhold(void **state)
+{
+    static const struct {
+        const char *json;
+        bool expected;
+    } rows[] = {
+        {"{}", true},
+        {"{\"kinds\":[1,7]}", false},
+        {"{\"kinds\":[1,4]}", true},
+        {"{\"kinds\":[]}", false},
+        {"{\"ids\":[\"" C64 "\"]}", true},
+        {"{\"authors\":[\"" B64 "\"]}", true},
+        {"{\"kinds\":[4],\"authors\":[\"" A64 "\"]}", false},
+        {"{\"kinds\":[4],\"authors\":[\"" A64 "\",\"" B64 "\"]}", true},
+        {"{\"kinds\":[1059],\"authors\":[\"" A64 "\"]}", true}, /* wraps are not their author's */
+        {"{\"authors\":[\"" A64 "\"]}", true},
+        {"{\"#p\":[\"" A64 "\"]}", false},
+        {"{\"#e\":[\"" C64 "\"],\"#p\":[\"" A64 "\"]}", false},
+        {"{\"#p\":[\"" A64 "\",\"" B64 "\"]}", true},
+        {"{\"kinds\":[1059],\"#p\":[\"" B64 "\"]}", true},
+        {"{\"#P\":[\"" A64 "\"]}", true},
+    };
+    struct pubkey reader;
+
+    (void)state;
+    assert_true(hex_decode(SLICE(A64), reader.b, sizeof reader.b));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct filter f = parse(slice_str(rows[i].json));
+
+        if (filter_may_withhold(&f, &reader, 1) != rows[i].expected)
+            fail_msg("%s", rows[i].json);
+        if (rows[i].expected && !filter_may_withhold(&f, NULL, 0))
+            fail_msg("nobody reads %s", rows[i].json);
+    }
+}
+
 static void test_write_rows(void **state)
 {
     static const struct {
@@ -591,13 +628,10 @@ static void test_long_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_match_rows),
-        cmocka_unit_test(test_search_words),
-        cmocka_unit_test(test_only_private),
-        cmocka_unit_test(test_write_rows),
-        cmocka_unit_test(test_dup_stands_alone),
-        cmocka_unit_test(test_long_lists),
-        cmocka_unit_test(test_against_naive_matcher),
+        cmocka_unit_test(test_match_rows),   cmocka_unit_test(test_search_words),
+        cmocka_unit_test(test_only_private), cmocka_unit_test(test_may_withhold),
+        cmocka_unit_test(test_write_rows),   cmocka_unit_test(test_dup_stands_alone),
+        cmocka_unit_test(test_long_lists),   cmocka_unit_test(test_against_naive_matcher),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

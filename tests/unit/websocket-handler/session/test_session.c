@@ -502,7 +502,7 @@ static void eose_hints(void **state)
         {false, false, "[\"EOSE\",\"s\",[\"finish\"]]\n"},
         {true, false, "[\"EOSE\",\"s\",[\"more\"]]\n"},
         {false, true, "[\"EOSE\",\"s\"]\n"},
-        {true, true, "[\"EOSE\",\"s\"]\n"},
+        {true, true, "[\"EOSE\",\"s\",[\"more\"]]\n"},
     };
 
     (void)state;
