@@ -13,10 +13,7 @@ uint64_t control_version(void)
 
 void control_version_set(uint64_t version)
 {
-    uint64_t known = atomic_load(&current);
-
-    while (version > known && !atomic_compare_exchange_weak(&current, &known, version))
-        continue;
+    atomic_store_explicit(&current, version, memory_order_release);
 }
 
 void control_head_write(struct buf *out, uint64_t prev, uint64_t seq)

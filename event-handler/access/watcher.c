@@ -108,7 +108,7 @@ static void look(struct watcher *w)
     struct control_head head;
 
     if (db_ready(&w->db) == OK && read_head(&w->db, &head) == OK) {
-        if (head.version > control_version())
+        if (head.version != control_version())
             load_lists(w);
         if (w->setup.cfg->wot_enabled && head.wot_generation != w->generation)
             load_trust(w, head.wot_generation);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/control.h"
 #include "base/clock.h"
 
 enum { NUMBER_ROOM = 24 };
@@ -186,7 +187,8 @@ enum err change_end(struct change *c, const char *reason, int64_t undoes)
     if (!c->err && (json_array_size(c->changes) > 0 || c->noted || undoes)) {
         write_audit(c, reason, undoes);
         run(c, "change_version",
-            "WITH v AS (UPDATE control_head SET version = version + 1 WHERE one RETURNING version)"
+            "WITH v AS (UPDATE control_head SET version = " CONTROL_NEXT_VERSION
+            " WHERE one RETURNING version)"
             " SELECT pg_notify('tandem_control', '') FROM v",
             0, NULL);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/control.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "manage/change.h"
@@ -89,8 +90,9 @@ static enum err finish(struct db *db, const struct move *m)
     return run(db, "move_done",
                "WITH done AS (DELETE FROM moderation_moves WHERE area = $1::text AND key = "
                "$2::text AND $3::text IS NOT NULL RETURNING 1),"
-               " told AS (UPDATE control_head SET version = version + 1 WHERE one AND (SELECT "
-               "count(*) FROM moderation_moves) = (SELECT count(*) FROM done) RETURNING version)"
+               " told AS (UPDATE control_head SET version = " CONTROL_NEXT_VERSION
+               " WHERE one AND (SELECT count(*) FROM moderation_moves) = (SELECT count(*) FROM "
+               "done) RETURNING version)"
                " SELECT pg_notify('tandem_control', '') FROM told",
                m, 0);
 }

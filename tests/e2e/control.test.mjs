@@ -41,6 +41,27 @@ const took = async (probe) => {
 const refusedWithinASecond = (c, event) => until(async () => (await c.publish(event)).message.startsWith('blocked: '), { ms: 1000, what: 'a refusal' });
 const info = async (i) => (await fetch(stack.http(i), { headers: { Accept: 'application/nostr+json' } })).json();
 
+describe('a restored database', () => {
+    it('takes its bans back, and the next ones act although their versions begin lower', async () => {
+        const [early, late] = [new Person(), new Person()];
+        const clients = await everywhere();
+        const allowed = (p, c) => async () => (await c.publish(p.note(word()))).ok;
+        await moderator.call('banpubkey', new Person().pubkey);
+        const before = await stack.sql('SELECT version FROM control_head');
+        await moderator.call('banpubkey', early.pubkey);
+        await refusedWithinASecond(clients[0], early.note(word()));
+        // What a backup from before that ban would bring, and what nobody is told of.
+        await stack.sql(`DELETE FROM moderation WHERE key = '${early.pubkey}'; DELETE FROM moderation_moves; UPDATE control_head SET version = ${before}`);
+        for (const c of [clients[0], clients.at(-1)]) await until(allowed(early, c), { ms: 3000, what: 'the ban of the past to be forgotten' });
+        for (const c of clients) await authenticate(c, late).catch(() => {});
+        await moderator.call('banpubkey', late.pubkey);
+        assert.ok((await took(() => clients.every((c) => c.closed))) < 2000);
+        const again = await everywhere();
+        for (const c of again) await refusedWithinASecond(c, late.note(word()));
+        closeAll(again);
+    });
+});
+
 describe('a ban', () => {
     it('closes the connections of the key everywhere within a second, and no others', async () => {
         const [victim, friend] = [new Person(), new Person()];

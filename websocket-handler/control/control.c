@@ -150,6 +150,8 @@ void control_heard(struct control *c, uint64_t version)
 
 void control_restarted(struct control *c)
 {
+    handler_call_cancel(c->call); /* its answer would be of the database that was */
+    c->call = NULL;
     c->least = c->wanted = 0;
     fetch_in(c, 0);
 }

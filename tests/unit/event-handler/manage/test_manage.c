@@ -7,6 +7,7 @@
 #include "access/invite.h"
 #include "access/mod_lists_store.h"
 #include "access/relay_key.h"
+#include "base/clock.h"
 #include "base/hex.h"
 #include "config.h"
 #include "event-handler/events.h"
@@ -179,13 +180,14 @@ static void a_ban_is_one_transaction(void **state)
     expect("banpubkey", "[\"" KEY_A "\",\"spam\"]", "{\"result\":true}");
     expect("listbannedpubkeys", "[]",
            "{\"result\":[{\"pubkey\":\"" KEY_A "\",\"reason\":\"spam\"}]}");
-    assert_int_equal(number("SELECT version FROM control_head"), 2);
+    int64_t version = number("SELECT version FROM control_head");
+    assert_true(version >= clock_unix_ms() - 60000); /* no backup has had this one */
     assert_int_equal(number("SELECT count(*) FROM moderation_audit"), audit + 1);
     expect("banpubkey", "[\"" KEY_A "\",\"spam\"]", "{\"result\":true}"); /* changes nothing */
-    assert_int_equal(number("SELECT version FROM control_head"), 2);
+    assert_int_equal(number("SELECT version FROM control_head"), version);
     assert_int_equal(number("SELECT count(*) FROM moderation_audit"), audit + 1);
     struct access_view *view = access_acquire(relay_access);
-    assert_int_equal(view->lists->version, 2);
+    assert_int_equal(view->lists->version, version);
     assert_int_equal(view->lists->banned.n, 1);
     assert_true(view->lists->moving);
     access_release(view);

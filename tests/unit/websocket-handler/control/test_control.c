@@ -232,6 +232,19 @@ static void after_a_restore_lower_versions_count(void **state)
     assert_int_equal(in_force, 5);
 }
 
+static void what_was_asked_before_the_restart_does_not_count(void **state)
+{
+    (void)state;
+    answer_version(50);
+    control_heard(control, 51);
+    expect_fetch();
+    control_restarted(control);
+    assert_null(asked);
+    expect_fetch();
+    answer_version(4);
+    assert_int_equal(in_force, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +252,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_handler_that_is_behind_is_asked_again_and_not_believed,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(news_during_a_fetch_lead_to_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_asked_before_the_restart_does_not_count, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(failures_are_retried_and_take_nothing_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_handler_without_moderation_knows_nothing, setup,
