@@ -162,17 +162,20 @@ static void test_others_do_not_wait(void **state)
 
 static void test_bounded(void **state)
 {
+    bool is_taken[JOBS_MOST]; /* the first leaves the queue whenever its thread gets to it */
     size_t taken = 0;
 
     (void)state;
     start("exec sleep 60", 1, 5000, true);
     for (size_t i = 0; i < JOBS_MOST; i++)
-        taken += ask(i, 'a');
+        taken += is_taken[i] = ask(i, 'a');
     assert_true(taken >= 1000 && taken <= 1001);
     plugin_pool_stop(t.pool); /* what waits is answered, with an error whatever the setting */
     assert_int_equal(atomic_load(&t.done), taken);
-    for (size_t i = 0; i < taken; i++)
-        expect_failure(i);
+    for (size_t i = 0; i < JOBS_MOST; i++) {
+        if (is_taken[i])
+            expect_failure(i);
+    }
     assert_false(ask(0, 'a'));
     plugin_pool_free(t.pool);
 }
