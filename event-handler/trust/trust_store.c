@@ -526,7 +526,11 @@ enum err trust_store_load(struct db *db, uint64_t generation, struct trust_table
 enum err trust_store_newest(struct db *db, uint64_t *generation)
 {
     PGresult *r;
-    enum err err = db_exec(db, "wot_newest", "SELECT wot_generation FROM control_head", NULL, &r);
+    enum err err = db_exec(db, "wot_newest",
+                           "SELECT wot_generation FROM control_head h WHERE EXISTS"
+                           " (SELECT FROM wot_generations g JOIN wot_parts USING (generation)"
+                           " WHERE g.generation = h.wot_generation AND g.published)",
+                           NULL, &r);
 
     if (err)
         return err;

@@ -77,7 +77,7 @@ NODISCARD enum err trust_store_publish(struct db *db, const struct trust_table *
 NODISCARD enum err trust_store_load(struct db *db, uint64_t generation, struct trust_table **out);
 /* When everything was computed anew last, be it refused, seconds since 1970; 0 for never. */
 NODISCARD enum err trust_store_last_rebuild(struct db *db, int64_t *made_at);
-/* The newest published one; 0 for none. */
+/* The newest published one; 0 for none, or when it is lost. */
 NODISCARD enum err trust_store_newest(struct db *db, uint64_t *generation);
 
 #endif

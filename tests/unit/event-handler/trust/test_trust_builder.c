@@ -503,6 +503,20 @@ static void test_a_failure_to_publish_is_made_good(void **state)
     stop(builder);
 }
 
+/* Somebody has emptied tables, or a backup came back without them. */
+static void test_a_lost_generation_is_built_anew(void **state)
+{
+    struct trust_builder *builder;
+
+    TEST_NEEDS_DB();
+    small_world();
+    test_db_run("UPDATE control_head SET wot_generation = 4711");
+    builder = trust_builder_start(&people_cfg, people_access);
+    assert_non_null(builder);
+    until("(SELECT count(*) = 1 FROM wot_generations WHERE published)");
+    stop(builder);
+}
+
 /* A relay that is asked and never answers, so that a crawl lasts. */
 static int silent_relay(char url[64])
 {
@@ -582,6 +596,7 @@ int main(void)
         TEST(test_deltas_are_what_one_would_find_anew),
         TEST(test_builder_and_watcher),
         TEST(test_a_failure_to_publish_is_made_good),
+        TEST(test_a_lost_generation_is_built_anew),
         TEST(test_a_request_does_not_wait_for_other_relays),
         TEST(test_a_rebuild_is_due_when_it_is_due),
     };
