@@ -223,9 +223,10 @@ static struct standing standing(enum tier tier, const struct trust_entry *e, con
 static struct standing judge_by_graph(const struct access_view *view, const struct pubkey *pk,
                                       const struct trust_entry *e)
 {
-    if (e && e->trusted && e->level <= 1)
+    /* Level 0 was an admin when this was computed, and is none now. */
+    if (e && e->trusted && e->level == 1)
         return standing(TIER_TRUSTED, e, "followed by an admin of this relay");
-    if (e && e->trusted)
+    if (e && e->trusted && e->level > 1)
         return standing(TIER_KNOWN, e, "followed by enough of the people this relay trusts");
     if (key_set_has_pubkey(&view->lists->members, pk))
         return standing(TIER_KNOWN, e, "a member of this relay");

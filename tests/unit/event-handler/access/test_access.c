@@ -62,7 +62,7 @@ static void put(struct trust_table *t, uint8_t who, uint8_t level, bool muted)
     assert_true(trust_table_put(t, &e));
 }
 
-/* 10 level 1, 20 level 2, 30 followed by too few, 40 muted. */
+/* 10 level 1, 20 level 2, 30 followed by too few, 40 muted; 60 was an admin. */
 static void use_graph(void)
 {
     struct trust_table *t = trust_table_new(10);
@@ -71,6 +71,7 @@ static void use_graph(void)
     put(t, 20, 2, false);
     put(t, 30, TRUST_LEVEL_NONE, false);
     put(t, 40, TRUST_LEVEL_NONE, true);
+    put(t, 60, 0, false);
     t->generation = 7;
     assert_true(access_set_trust(access_, t));
 }
@@ -107,6 +108,7 @@ static void test_by_the_graph(void **state)
     assert_int_equal(tier_of(30), TIER_GUEST);
     assert_int_equal(tier_of(40), TIER_MUTED);
     assert_int_equal(tier_of(50), TIER_GUEST);
+    assert_int_equal(tier_of(60), TIER_GUEST);
     view = access_acquire(access_);
     s = access_standing(view, &pk);
     assert_int_equal(s.followers, 30);
