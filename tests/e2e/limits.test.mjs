@@ -368,3 +368,22 @@ describe('fairness', () => {
         for (const c of [seeder, normal, ...hostile]) c.kill();
     });
 });
+
+describe('connections that never send a request', () => {
+    let stack;
+    before(async () => (stack = await startStack({ env: { WS_MAX_CONNECTIONS: '20' } })));
+    after(() => stack.stop());
+
+    it('keep nobody out, however many they are, and those who are in stay', async () => {
+        const early = await Client.open(stack.url());
+        const idle = Array.from({ length: 600 }, () => net.connect({ port: stack.port(), host: '127.0.0.1', localAddress: '127.0.0.77' }).on('error', () => {}));
+        await Promise.all(idle.map((s) => new Promise((resolve) => s.once('connect', resolve))));
+        idle.slice(0, 100).forEach((s) => s.write('GET / HTTP/1.1\r\nHost: x\r\n'));
+        const began = Date.now(), late = await Client.open(stack.url());
+        await late.query({ limit: 1 });
+        assert.equal((await fetch(new URL('/healthz', stack.http()))).status, 200);
+        assert.ok(Date.now() - began < 3000);
+        await early.query({ limit: 1 });
+        idle.forEach((s) => s.destroy());
+    });
+});

@@ -329,6 +329,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 
 void conn_start(struct conn *c)
 {
+    list_push(&conns.lobby, &c->link);
     timer_arm(&conns.wheel, &c->timer, conns_tick() + conns.head_ticks);
     update_poll(c);
 }
@@ -444,6 +445,8 @@ static void linger(struct conn *c)
 {
     shutdown(c->fd, SHUT_WR);
     c->state = CONN_LINGERING;
+    list_remove(&c->link);
+    list_push(&conns.lobby, &c->link);
     timer_arm(&conns.wheel, &c->timer, conns_tick() + LINGERING_TICKS);
     update_poll(c);
 }

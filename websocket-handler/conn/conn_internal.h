@@ -47,7 +47,7 @@ enum conn_state {
 struct conn {
     uv_poll_t poll;
     struct timer timer;
-    struct list link; /* in conns.dirty, or unlinked */
+    struct list link; /* in conns.dirty, in conns.lobby, or unlinked */
     struct outq out;
     struct session *session; /* from OPEN until it has been told of the end */
     struct frames *frames;   /* while a frame or message is incomplete */
@@ -93,6 +93,7 @@ struct conns {
     struct timer_wheel wheel;
     struct frames_pool frames;
     struct outq_pool chunks;
+    struct list lobby; /* in HEAD or LINGERING, oldest first: owed nothing, and the first to go */
     struct list dirty; /* to be written, or ended, at the end of the turn */
     size_t unflushed;  /* bytes queued since the dirty connections were last written */
     size_t n_clients;  /* WebSocket clients that are OPEN */

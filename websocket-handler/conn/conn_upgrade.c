@@ -261,6 +261,7 @@ static void feed(struct conn *c, struct slice bytes)
 void conn_read_head(struct conn *c, struct slice bytes)
 {
     struct slice all = bytes, later = {bytes.ptr + bytes.len, 0};
+    enum http_head_result result;
     struct http_head head;
     const char *error;
     size_t used = 0;
@@ -281,7 +282,10 @@ void conn_read_head(struct conn *c, struct slice bytes)
             later = slice_of(later.ptr + taken, later.len - taken);
         }
     }
-    switch (http_head_parse(all, &head, &used, &error)) {
+    result = http_head_parse(all, &head, &used, &error);
+    if (result != HTTP_HEAD_MORE)
+        list_remove(&c->link); /* out of the lobby */
+    switch (result) {
     case HTTP_HEAD_MORE:
         keep(c, all);
         return;

@@ -113,6 +113,7 @@ enum err conns_open(uv_loop_t *loop, const struct site *site)
     conns.site = site;
     read_settings(site->cfg);
     list_init(&conns.dirty);
+    list_init(&conns.lobby);
     timer_wheel_init(&conns.wheel, conns_tick());
     frames_pool_init(&conns.frames, &conn_frames_ops, (size_t)site->cfg->max_message_bytes);
     uv_prepare_init(loop, &conns.before_sleep);
@@ -162,11 +163,21 @@ static struct conn *conn_new(int fd, enum http_port port)
     return c;
 }
 
+bool conns_make_room(void)
+{
+    if (list_empty(&conns.lobby))
+        return false;
+    metric_add(M_CONNECTIONS_REFUSED, REFUSED_FULL, 1);
+    conn_destroy(container_of(conns.lobby.next, struct conn, link));
+    return true;
+}
+
 void conns_accept(int fd, enum http_port port)
 {
+    bool full = conns.n_all >= conns.max_clients + LOBBY;
     struct conn *c;
 
-    if (conns.draining || conns.n_all >= conns.max_clients + LOBBY) {
+    if (conns.draining || (full && !conns_make_room())) {
         metric_add(M_CONNECTIONS_REFUSED, REFUSED_FULL, 1);
         close(fd);
         return;

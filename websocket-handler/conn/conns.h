@@ -19,7 +19,11 @@ struct limits;
 void conns_set_limits(struct limits *limits);
 /* site must outlive the connections. ERR_NOMEM, ERR_IO. */
 NODISCARD enum err conns_open(uv_loop_t *loop, const struct site *site);
-/* Takes over fd, a connected non-blocking socket. Serves it, refuses it or closes it. */
+/* Ends the connection that has waited longest without being anybody yet, or for us to be gone.
+ * False when there is none. */
+bool conns_make_room(void);
+/* Takes over fd, a connected non-blocking socket. Serves it, refuses it or closes it. Whoever only
+ * occupies connections gives way: many that never send a request keep nobody out. */
 void conns_accept(int fd, enum http_port port);
 /* From now on nobody is let in; who is in is served as ever. */
 void conns_drain(void);

@@ -136,7 +136,8 @@ static void on_connection(uv_poll_t *handle, int status, int events)
 
         if (fd >= 0)
             conns_accept(fd, l->port);
-        else if (errno == EMFILE || errno == ENFILE ? !turn_away(l) : errno != ECONNABORTED)
+        else if (errno == EMFILE || errno == ENFILE ? !conns_make_room() && !turn_away(l)
+                                                    : errno != ECONNABORTED)
             return;
     }
 }
