@@ -97,7 +97,7 @@ static const struct setting table[] = {
            "New connections per minute from one address. A minute's worth may come at once, here "
            "and below."),
     NUMBER("LIMIT_IP_EVENTS", limit_events, "1200", 0, 10000000, "Rate limits",
-           "EVENTs per minute from one address."),
+           "EVENTs and AUTHs per minute from one address."),
     NUMBER("LIMIT_IP_BYTES", limit_bytes, "67108864", 0, 1099511627776, "Rate limits",
            "Bytes of messages per minute from one address."),
     NUMBER("LIMIT_IP_QUERIES", limit_queries, "1200", 0, 10000000, "Rate limits",

@@ -122,6 +122,24 @@ describe('limits across replicas', () => {
         c.close();
     });
 
+    it('bytes of what is no message count as well', async () => {
+        const c = await Client.open(urls[0], { localAddress: newAddress() });
+        for (let i = 0; i < 6; i++) c.ws.send('x'.repeat(50000));
+        assert.match((await c.publish(new Person().note('x'.repeat(5000)))).message, /^rate-limited: too many bytes /);
+        c.close();
+    });
+
+    it('AUTH counts as an EVENT: checking signatures is not free', async () => {
+        const c = await Client.open(urls[0], { localAddress: newAddress() });
+        const proof = new Person().auth(await c.challenge(), c.ws.url), answers = () => c.messages.filter((m) => m[0] === 'OK');
+        for (let i = 0; i < 150; i++) c.send(['AUTH', proof]);
+        await until(() => answers().length === 150);
+        const accepted = answers().filter((m) => m[2]).length;
+        assert.ok(accepted >= 50 && accepted <= 70, `${accepted}`);
+        assert.match(answers().at(-1)[3], LIMITED);
+        c.close();
+    });
+
     it('subscriptions of one address, over its connections', async () => {
         const clients = await openAll(urls, { localAddress: newAddress() });
         const open = [];

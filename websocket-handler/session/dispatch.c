@@ -55,8 +55,15 @@ static bool is_blank(struct slice text)
     return true;
 }
 
+/* Within the bytes of its address? What is no message counts too, though nothing refuses it. */
+static bool is_within_bytes(struct session *s, const struct client_message *msg, size_t n)
+{
+    return session_within(s, msg, LIMIT_IP_BYTES, (double)n, "too many bytes from this address");
+}
+
 void session_dispatch(struct session *s, struct slice text)
 {
+    static const struct client_message none = {.verb = VERB_UNKNOWN};
     struct client_message msg;
     const char *error;
 
@@ -67,12 +74,12 @@ void session_dispatch(struct session *s, struct slice text)
     case MESSAGE_NOT_JSON:
     case MESSAGE_MALFORMED:
         metric_add(M_CLIENT_MESSAGES, MESSAGE_METRIC_MALFORMED, 1);
+        (void)!is_within_bytes(s, &none, text.len);
         notice(s, error);
         break;
     case MESSAGE_OK:
         metric_add(M_CLIENT_MESSAGES, verbs[msg.verb].metric, 1);
-        if (session_within(s, &msg, LIMIT_IP_BYTES, (double)text.len,
-                           "too many bytes from this address"))
+        if (is_within_bytes(s, &msg, text.len))
             verbs[msg.verb].run(s, &msg);
         break;
     }

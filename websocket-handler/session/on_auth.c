@@ -1,8 +1,9 @@
 /*
- * AUTH (NIP-42). Cheap checks first; a signature is verified only for an event that answers this
- * connection's challenge, and wrong ones are counted, so that nobody can keep the loop busy with
- * cryptography. Every answer is an OK; a failure takes nothing away. Where only members read, the
- * OK waits until it is known who that is, so that a REQ after it is judged rightly.
+ * AUTH (NIP-42). It counts as an EVENT of its address. Cheap checks first; a signature is verified
+ * only for an event that answers this connection's challenge, and wrong ones are counted, so that
+ * nobody can keep the loop busy with cryptography. Every answer is an OK; a failure takes nothing
+ * away. Where only members read, the OK waits until it is known who that is, so that a REQ after it
+ * is judged rightly.
  */
 #include <stdlib.h>
 
@@ -162,6 +163,8 @@ void on_auth(struct session *s, const struct client_message *msg)
     const char *error;
     bool has_id;
 
+    if (!session_within(s, msg, LIMIT_IP_EVENTS, 1, "too many events from this address"))
+        return;
     if (event_parse(msg->body, &s->shared->event_limits, &s->shared->arena, &ev, &has_id, &error)) {
         judge(s, &ev);
         return;
