@@ -32,7 +32,7 @@ struct move { /* a row of moderation_moves */
 /* ---- which ---- */
 
 /* Locks the row; ERR_GONE when there is nothing to do. */
-static enum err next_move(struct db *db, struct move *m)
+static enum err lock_move(struct db *db, struct move *m)
 {
     struct db_params p;
     PGresult *r;
@@ -41,11 +41,8 @@ static enum err next_move(struct db *db, struct move *m)
     db_params_init(&p);
     db_param_int8(&p, clock_unix());
     err = db_exec(db, "move_next",
-                  "SELECT v.area, v.key, v.asked_at, EXISTS (SELECT FROM moderation m WHERE m.area "
-                  "= v.area AND m.key = v.key)"
-                  " FROM moderation_moves v WHERE v.due_at <= $1::bigint ORDER BY v.due_at, "
-                  "v.asked_at LIMIT 1"
-                  " FOR UPDATE OF v SKIP LOCKED",
+                  "SELECT area, key, asked_at FROM moderation_moves WHERE due_at <= $1::bigint"
+                  " ORDER BY due_at, asked_at LIMIT 1 FOR UPDATE SKIP LOCKED",
                   &p, &r);
     db_params_reset(&p);
     if (err)
@@ -57,10 +54,28 @@ static enum err next_move(struct db *db, struct move *m)
     snprintf(m->area, sizeof m->area, "%s", PQgetvalue(r, 0, 0));
     snprintf(m->key, sizeof m->key, "%s", PQgetvalue(r, 0, 1));
     m->asked_at = db_get_int8(r, 0, 2);
-    m->banned = db_get_bool(r, 0, 3);
     m->of_pubkey = strcmp(m->area, "banned-pubkey") == 0;
     PQclear(r);
     return hex_decode(slice_str(m->key), m->bytes, sizeof m->bytes) ? OK : ERR_INVALID;
+}
+
+/* Asked in a statement of its own: that which took the lock may have begun before the last change,
+ * and the ban cannot change while the lock is held (change.c touches the row as well). */
+static enum err next_move(struct db *db, struct move *m)
+{
+    const char *values[] = {m->area, m->key};
+    PGresult *r;
+    enum err err = lock_move(db, m);
+
+    if (!err)
+        err = sql_text(db, "move_banned",
+                       "SELECT FROM moderation WHERE area = $1::text AND key = $2::text", 2, values,
+                       &r);
+    if (err)
+        return err;
+    m->banned = PQntuples(r) == 1;
+    PQclear(r);
+    return OK;
 }
 
 static enum err run(struct db *db, const char *name, const char *sql, const struct move *m,
@@ -77,16 +92,41 @@ static enum err run(struct db *db, const char *name, const char *sql, const stru
     return err;
 }
 
+static enum err put_off(struct db *db, const struct move *m, int64_t seconds)
+{
+    return run(db, "move_later",
+               "UPDATE moderation_moves SET due_at = $3::text::bigint WHERE area = $1::text AND "
+               "key = $2::text",
+               m, clock_unix() + seconds);
+}
+
+/* A change holds control_head when it comes to the row that is locked here: waiting for it would be
+ * a deadlock. */
+static enum err lock_control_head(struct db *db, bool *locked)
+{
+    PGresult *r;
+    enum err err =
+        sql_text(db, "move_control_head",
+                 "SELECT FROM control_head WHERE one FOR UPDATE SKIP LOCKED", 0, NULL, &r);
+
+    *locked = !err && PQntuples(r) == 1;
+    if (!err)
+        PQclear(r);
+    return err;
+}
+
 /* Nothing is left to move. With the last one gone, COUNT need not look at each row any more. */
 static enum err finish(struct db *db, const struct move *m)
 {
-    int64_t now = clock_unix();
+    bool locked = false;
+    enum err err = OK;
 
-    if (m->banned && now < m->asked_at + LINGER_SECONDS)
-        return run(db, "move_linger",
-                   "UPDATE moderation_moves SET due_at = $3::text::bigint WHERE area = $1::text"
-                   " AND key = $2::text",
-                   m, now + 1);
+    if (!m->banned || clock_unix() >= m->asked_at + LINGER_SECONDS)
+        err = lock_control_head(db, &locked);
+    if (err)
+        return err;
+    if (!locked)
+        return put_off(db, m, 1);
     return run(db, "move_done",
                "WITH done AS (DELETE FROM moderation_moves WHERE area = $1::text AND key = "
                "$2::text AND $3::text IS NOT NULL RETURNING 1),"
@@ -273,12 +313,7 @@ static enum err restore(struct db *db, const struct db_target *target, const str
     if (*moved > 0)
         err = store_again(db, target, r);
     PQclear(r);
-    if (err == ERR_BUSY) /* some could not be stored: later */
-        err = run(db, "move_later",
-                  "UPDATE moderation_moves SET due_at = $3::text::bigint WHERE area = $1::text AND "
-                  "key = $2::text",
-                  m, clock_unix() + RETRY_SECONDS);
-    return err;
+    return err == ERR_BUSY ? put_off(db, m, RETRY_SECONDS) : err; /* some could not be stored */
 }
 
 /* ---- one step ---- */
