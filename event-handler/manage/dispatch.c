@@ -192,10 +192,12 @@ static enum err authenticate(struct manage_call *call, const struct envelope *e)
         snprintf(call->error, sizeof call->error, "%s", error);
         return ERR_AUTH;
     }
-    err = take_note(call->db, once, req.now);
+    err = identify(call, &signer);
+    if (!err) /* of strangers nothing is remembered: anybody can sign a lot */
+        err = take_note(call->db, once, req.now);
     if (err == ERR_AUTH)
         snprintf(call->error, sizeof call->error, "the authorization event was used before");
-    return err ? err : identify(call, &signer);
+    return err;
 }
 
 /* The route has checked the token, if there is one. */

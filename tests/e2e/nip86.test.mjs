@@ -60,7 +60,9 @@ describe('NIP-98', () => {
         assert.equal(await status(header), 200);
         assert.equal(await status(header), 401);
         assert.equal((await new Manager(stack, null, { handler: 1 }).envelope({ authorization: header, body })).status, 401);
+        const remembered = () => stack.sql('SELECT count(*) FROM nip98_seen'), before = await remembered();
         assert.equal((await new Manager(stack, new Person()).raw('whoami')).status, 403);
+        assert.equal(await remembered(), before, 'anybody can sign: of strangers nothing is stored');
     });
 
     it('the operator needs the token', async () => {
