@@ -5,6 +5,7 @@
 
 #include "manage/lists.h"
 #include "manage/params.h"
+#include "ops/key_set.h"
 
 enum { PAGE_DEFAULT = 100, PAGE_MOST = 1000 };
 
@@ -68,6 +69,8 @@ static json_t *load_changes(struct manage_call *call, struct change *c, const ch
         c->err = manage_refuse(call, "this was undone already");
     if (!c->err)
         changes = json_column(r, 0, 0);
+    if (!c->err && json_array_size(changes) == 0)
+        c->err = manage_refuse(call, "there is nothing in this entry that could be put back");
     PQclear(r);
     return changes;
 }
@@ -77,6 +80,16 @@ static json_t *value_or_null(const json_t *entry, const char *which)
     json_t *value = json_object_get(entry, which);
 
     return json_is_null(value) ? NULL : value;
+}
+
+/* An admin may have been banned before becoming one. */
+static bool bans_an_admin(const struct manage_call *call, const char *area, const char *key,
+                          const json_t *value)
+{
+    struct pubkey pk;
+
+    return value && strcmp(area, "banned-pubkey") == 0 && pubkey_parse_text(slice_str(key), &pk) &&
+           access_standing(call->view, &pk).tier == TIER_ADMIN;
 }
 
 /* Only what still is as it was left can be put back. */
@@ -92,6 +105,8 @@ static void take_back(struct manage_call *call, struct change *c, const json_t *
         c->err = manage_refuse(call, "restricted: you have not been granted this right");
     if (!c->err && !(now ? json_equal(now, after) : !after))
         c->err = manage_refuse(call, "%s %s has been changed since", area, key);
+    if (!c->err && bans_an_admin(call, area, key, before))
+        c->err = manage_refuse(call, "an admin of this relay cannot be banned");
     json_decref(now);
     change_put(c, area, key, before ? json_incref(before) : NULL);
 }
