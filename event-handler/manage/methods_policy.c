@@ -64,7 +64,7 @@ static void explain(struct manage_call *call, const struct event *ev, bool is_si
                     struct arena *arena)
 {
     struct policy_env env = {
-        .cfg = call->cfg, .view = call->view, .now = clock_unix(), .arena = arena};
+        .cfg = call->view->cfg, .view = call->view, .now = clock_unix(), .arena = arena};
     struct policy_opinion opinion[POLICY_RULES_MOST];
     struct explanation x = {.verdict = VERDICT_ACCEPTED, .message = "", .rules = json_array()};
     size_t n = policy_explain(ev, &env, opinion);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { binary, startStack } from './lib/stack.mjs';
 import { Client, until } from './lib/client.mjs';
+import { Manager } from './lib/manage.mjs';
 import { Person, word } from './lib/events.mjs';
 
 for (const workers of ['1', '2']) describe(`reload with ${workers} worker(s)`, () => {
@@ -14,7 +15,7 @@ for (const workers of ['1', '2']) describe(`reload with ${workers} worker(s)`, (
     let stack, front, handler;
     before(async () => {
         writeFileSync(file, 'RELAY_NAME=Before\n');
-        stack = await startStack({ env: { SETTINGS_FILE: file, WS_WORKERS: workers } });
+        stack = await startStack({ env: { SETTINGS_FILE: file, WS_WORKERS: workers, INTERNAL_TOKEN: 'a-token-for-tests' } });
         [front] = stack.fronts;
         [handler] = stack.handlers;
     });
@@ -30,6 +31,8 @@ for (const workers of ['1', '2']) describe(`reload with ${workers} worker(s)`, (
         await until(async () => !(await client.publish(person.event({ kind: 7, content: word() }))).ok, { what: 'kind 7 to be refused' });
         await client.accept(person.note('still here'));
         client.close();
+        const explained = await new Manager(stack, null).call('explainpolicy', person.pubkey, 7);
+        assert.equal(explained.rule, 'kind_list'); // by the rules that are in force
         assert.match(front.output, /mod=settings msg="changed" name=RELAY_NAME old="Before" new="After all"/);
         assert.match(front.output, /needs a restart" name=WS_PING_SECONDS old=45 new=44/);
         assert.match(handler.output, /msg="changed" name=POLICY_DENY_KINDS old="" new="7"/);
