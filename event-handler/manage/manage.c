@@ -241,6 +241,15 @@ static bool follow_up(struct manage *m)
     return !err && (more_moves || more_events);
 }
 
+static void clean(struct manage *m)
+{
+    struct access_view *view = access_acquire(m->setup.access);
+
+    if (db_ready(&m->db) == OK && membership_clean(&m->db, view) != OK)
+        log_warn("manage", "invitations and members could not be cleaned up", "");
+    access_release(view);
+}
+
 static void tick(struct manage *m)
 {
     uint64_t now = clock_mono_ms();
@@ -249,8 +258,7 @@ static void tick(struct manage *m)
     if (now < m->clean_ms)
         return;
     m->clean_ms = now + CLEAN_MS;
-    if (db_ready(&m->db) == OK && membership_clean(&m->db) != OK)
-        log_warn("manage", "expired invitations could not be removed", "");
+    clean(m);
 }
 
 /* ---- the thread ---- */

@@ -167,7 +167,7 @@ enum err membership_forget(struct db *db, const struct access_view *view, const 
     return err;
 }
 
-enum err membership_clean(struct db *db)
+static enum err clean_invitations(struct db *db)
 {
     char before[24];
     const char *value = before;
@@ -177,4 +177,26 @@ enum err membership_clean(struct db *db)
                     "DELETE FROM moderation WHERE area IN ('invite', 'claimed-invite')"
                     " AND (value->>'expires_at')::bigint < $1::text::bigint",
                     1, &value, NULL);
+}
+
+enum err membership_clean(struct db *db, const struct access_view *view)
+{
+    PGresult *r;
+    enum err err = clean_invitations(db);
+
+    if (!err)
+        err = sql_text(db, "membership_vanished",
+                       "SELECT m.key FROM moderation m JOIN vanished v ON v.pubkey = "
+                       "decode(m.key, 'hex') WHERE m.area = 'member' AND m.changed_at <= v.up_to",
+                       0, NULL, &r);
+    if (err)
+        return err;
+    for (int row = 0; !err && row < PQntuples(r); row++) {
+        struct pubkey pk;
+
+        if (hex_decode(slice_str(PQgetvalue(r, row, 0)), pk.b, sizeof pk.b))
+            err = membership_forget(db, view, &pk);
+    }
+    PQclear(r);
+    return err;
 }

@@ -26,7 +26,8 @@ NODISCARD enum err membership_publish(struct db *db, const struct access_view *v
 /* Asks for the member list to be published, which an operator expects of a relay that has just been
  * set up. */
 NODISCARD enum err membership_announce(struct db *db);
-/* Removes invitations that have expired, a day later. */
-NODISCARD enum err membership_clean(struct db *db);
+/* Removes invitations that have expired, a day later, and members who have vanished since, should
+ * membership_forget() not have come to it. */
+NODISCARD enum err membership_clean(struct db *db, const struct access_view *view);
 
 #endif

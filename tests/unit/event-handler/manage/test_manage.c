@@ -212,6 +212,39 @@ static void undo_puts_back_what_was(void **state)
     expect("undo", params, "{\"error\":\"this was undone already\"}");
 }
 
+/* An admin who was banned and let go before becoming one. */
+static void undo_bans_no_admin(void **state)
+{
+    char sql[500], params[64], hex[65];
+
+    TEST_NEEDS_DB();
+    hex_encode(relay_key_pubkey(key)->b, 32, hex);
+    hex[64] = '\0';
+    snprintf(sql, sizeof sql,
+             "INSERT INTO moderation_audit (at, actor, role, address, method, params, reason,"
+             " changes) VALUES (1, '', '', '', 'unbanpubkey', '[]', '', jsonb_build_array("
+             "jsonb_build_object('area', 'banned-pubkey', 'key', '%s', 'before', '{}'::jsonb,"
+             " 'after', NULL)))",
+             hex);
+    test_db_run(sql);
+    snprintf(params, sizeof params, "[%ld]", (long)number("SELECT max(id) FROM moderation_audit"));
+    expect("undo", params, "{\"error\":\"an admin of this relay cannot be banned\"}");
+    expect("listbannedpubkeys", "[]", "{\"result\":[]}");
+}
+
+static void undo_does_not_pretend(void **state)
+{
+    struct report r = {.tier = TIER_TRUSTED, .of_events = true, .n_targets = 1};
+    char params[64];
+
+    TEST_NEEDS_DB();
+    memset(r.target[0], 0x22, 32);
+    assert_int_equal(report_take(&test_db.db, &cfg, &r), OK);
+    expect("resolvereport", "[\"" ID_22 "\",\"dismiss\"]", "{\"result\":true}");
+    snprintf(params, sizeof params, "[%ld]", (long)number("SELECT max(id) FROM moderation_audit"));
+    expect("undo", params, "{\"error\":\"there is nothing in this entry that could be put back\"}");
+}
+
 static void addresses_are_normalised(void **state)
 {
     static const struct {
@@ -312,6 +345,27 @@ static void events_go_and_come_back(void **state)
     assert_int_equal(number("SELECT count(*) FROM moderation_moves"), 0);
     assert_true(number("SELECT seq FROM events WHERE kind = 1 AND tag_keys <> '{}'") > 4);
     made_free(&m);
+}
+
+/* A change, which holds control_head, goes on to lock the row of the move. */
+static void the_last_step_waits_for_no_change(void **state)
+{
+    struct db other;
+    bool more;
+
+    TEST_NEEDS_DB();
+    expect("banpubkey", "[\"" KEY_A "\"]", "{\"result\":true}");
+    test_db_run("UPDATE moderation_moves SET asked_at = 1; SET lock_timeout = '500ms'");
+    db_init(&other, &test_db.target, NULL);
+    assert_int_equal(db_ready(&other), OK);
+    assert_int_equal(db_run(&other, "BEGIN; SELECT version FROM control_head FOR UPDATE"), OK);
+    assert_int_equal(moves_step(&test_db.db, &test_db.target, &more), OK);
+    assert_int_equal(db_run(&other, "COMMIT"), OK);
+    assert_int_equal(number("SELECT count(*) FROM moderation_moves"), 1);
+    test_db_run("UPDATE moderation_moves SET due_at = 0; SET lock_timeout = 0");
+    move_all();
+    assert_int_equal(number("SELECT count(*) FROM moderation_moves"), 0);
+    db_deinit(&other);
 }
 
 /* ---- reports ---- */
@@ -431,6 +485,23 @@ static void invitations_cannot_be_made_up(void **state)
     assert_false(invite_read(key, slice_of(code, 10), &found, &expires_at));
 }
 
+/* The event handler that stored the request may have died before it took the member off the list.
+ */
+static void who_has_vanished_is_no_member(void **state)
+{
+    struct access_view *view = access_acquire(relay_access);
+
+    TEST_NEEDS_DB();
+    expect("addmember", "[\"" KEY_A "\"]", "{\"result\":true}");
+    expect("addmember", "[\"" KEY_B "\"]", "{\"result\":true}");
+    test_db_run("INSERT INTO vanished VALUES (decode('" KEY_A "', 'hex'), 4000000000),"
+                " (decode('" KEY_B "', 'hex'), 1000)"); /* b has come back since */
+    assert_int_equal(membership_clean(&test_db.db, view), OK);
+    expect("listmembers", "[]", "{\"result\":[{\"pubkey\":\"" KEY_B "\",\"roles\":[]}]}");
+    assert_int_equal(number("SELECT count(*) FROM relay_outbox WHERE kind = 8001"), 1);
+    access_release(view);
+}
+
 static void the_relay_key_is_kept(void **state)
 {
     struct relay_key *again, *given;
@@ -459,12 +530,16 @@ int main(void)
         cmocka_unit_test_setup(every_method_copes_with_anything, empty),
         cmocka_unit_test_setup(a_ban_is_one_transaction, empty),
         cmocka_unit_test_setup(undo_puts_back_what_was, empty),
+        cmocka_unit_test_setup(undo_bans_no_admin, empty),
+        cmocka_unit_test_setup(undo_does_not_pretend, empty),
         cmocka_unit_test_setup(addresses_are_normalised, empty),
         cmocka_unit_test_setup(events_go_and_come_back, empty),
+        cmocka_unit_test_setup(the_last_step_waits_for_no_change, empty),
         cmocka_unit_test_setup(reports_are_counted_once, empty),
         cmocka_unit_test(report_texts_are_made_harmless),
         cmocka_unit_test_setup(trust_is_explained, empty),
         cmocka_unit_test_setup(invitations_cannot_be_made_up, empty),
+        cmocka_unit_test_setup(who_has_vanished_is_no_member, empty),
         cmocka_unit_test_setup(the_relay_key_is_kept, empty),
     };
 
