@@ -17,6 +17,7 @@
 #include "manage/membership.h"
 #include "nostr/kind.h"
 #include "ops/log.h"
+#include "store/index_keys.h"
 #include "wire/ingest_wire.h"
 
 enum {
@@ -105,10 +106,11 @@ static enum err next_moment(struct db *db, const struct relay_key *relay, int ki
     db_params_init(&p);
     db_param_int4(&p, kind);
     db_param_bytes(&p, relay_key_pubkey(relay)->b, 32);
+    db_param_int8(&p, index_author(relay_key_pubkey(relay)));
     err = db_exec(
         db, "membership_newest",
-        "SELECT coalesce(max(created_at), 0) FROM events WHERE kind IN ($1::int, 5) AND pubkey "
-        "= $2::bytea",
+        "SELECT coalesce(max(created_at), 0) FROM events WHERE author = $3::bigint AND kind IN "
+        "($1::int, 5) AND pubkey = $2::bytea",
         &p, &r);
     db_params_reset(&p);
     if (err)
