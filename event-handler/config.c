@@ -345,7 +345,8 @@ static const struct setting settings[] = {
      .help = "How long what is kept: a list of TIER:KINDS:AGE, of which the first that fits an "
              "event decides, as in guest:*:30d,known:1+6-7:365d,*:30023:keep. AGE counts from "
              "created_at: 30d, 12h, 0 or keep. What no rule fits is kept; kinds 0, 3, 5, 62, 10002 "
-             "and 10050 of members go only by a rule that names the kind by itself."},
+             "and 10050 of members, 13534 and 33534 of this relay go only by a rule that names the "
+             "kind by itself."},
     {.name = "RETENTION_APPLY",
      .type = SETTING_BOOL,
      .offset = FIELD(retention_apply),

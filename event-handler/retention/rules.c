@@ -125,12 +125,13 @@ bool retention_rules_check(const char *text, struct buf *error)
 
 /* ---- judging ---- */
 
-/* A profile, whom one follows, what one has deleted, that one vanished, where one is to be found.
- */
+/* A profile, whom one follows, what one has deleted, that one vanished, where one is to be found;
+ * the relay's own word on who its members are, which is written again only when that changes. */
 static bool is_vital(int kind)
 {
     return kind == KIND_METADATA || kind == KIND_FOLLOWS || kind == KIND_DELETION ||
-           kind == KIND_VANISH || kind == KIND_RELAY_LIST || kind == KIND_DM_RELAYS;
+           kind == KIND_VANISH || kind == KIND_RELAY_LIST || kind == KIND_DM_RELAYS ||
+           kind == KIND_MEMBER_LIST || kind == KIND_ROLE;
 }
 
 static bool fits(const struct retention_rule *rule, enum tier tier, int kind)

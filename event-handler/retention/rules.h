@@ -10,8 +10,9 @@
  *   AGE     since created_at: 30d, 12h; 0 for any age; keep to delete nothing
  *
  * The first rule that fits an event decides; what no rule fits is kept. Kinds that people cannot do
- * without (0, 3, 5, 62, 10002, 10050) of members, who are known or better, are fitted only by a
- * rule that names the kind by itself: "known:3:365d", not "known:1-7:365d". Pure: any thread.
+ * without (0, 3, 5, 62, 10002, 10050, and the relay's own 13534, 33534) of members, who are known
+ * or better, are fitted only by a rule that names the kind by itself: "known:3:365d", not
+ * "known:1-7:365d". Pure: any thread.
  */
 #include "base/buf.h"
 #include "nostr/tier.h"

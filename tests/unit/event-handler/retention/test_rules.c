@@ -107,6 +107,9 @@ static void test_doom(void **state)
         {"*:10000-19999:1d", TIER_TRUSTED, 10050, 9, NULL},
         {"*:*:1d", TIER_ADMIN, 62, 9, NULL},
         {"*:*:1d", TIER_MUTED, 5, 9, "*:*:1d"},
+        {"*:*:1d", TIER_ADMIN, 13534, 9, NULL}, /* the relay's own */
+        {"*:*:1d", TIER_ADMIN, 33534, 9, NULL},
+        {"*:*:1d", TIER_ADMIN, 8000, 9, "*:*:1d"},
         {"known:*:1d, known:5:2d", TIER_KNOWN, 5, 9, "known:5:2d"},
     };
 
