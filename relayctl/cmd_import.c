@@ -4,6 +4,7 @@
  * that broke off may be repeated: what is there is counted apart.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,8 @@ enum {
     MAX_COMPLAINTS = 20,
     MAX_REASONS = 32,
     PROGRESS_MS = 5000,
+    TRIES_MOST = 30, /* when the event handler is busy, or has no database */
+    PAUSE_MS = 1000,
 };
 
 struct reason { /* why events were refused, and how many */
@@ -40,6 +43,7 @@ struct import {
     uint64_t position[BATCH_EVENTS]; /* of each event of the batch in the source */
     size_t n;
     uint64_t n_accepted, n_duplicate, n_refused;
+    uint64_t n_failed; /* of those refused: not the event's fault */
     struct reason reason[MAX_REASONS];
     size_t n_reasons;
     uint64_t complaints, began_us, progress_ms;
@@ -91,6 +95,11 @@ static struct slice sentence_of(struct slice ok)
     return slice_of(ok.ptr + i + 1, ok.len - i - 3);
 }
 
+static bool is_failure(const struct ingest_verdict *v)
+{
+    return !v->accepted && slice_has_prefix(sentence_of(v->ok), SLICE("error:"));
+}
+
 static bool take_verdicts(struct import *im, struct slice body)
 {
     struct ingest_verdict v;
@@ -100,6 +109,7 @@ static bool take_verdicts(struct import *im, struct slice body)
             output_error("the event handler's answer is malformed");
             return false;
         }
+        im->n_failed += is_failure(&v);
         if (!v.accepted)
             refused(im, im->position[i], sentence_of(v.ok));
         else if (slice_has_prefix(sentence_of(v.ok), SLICE("duplicate:")))
@@ -122,6 +132,36 @@ static void show_progress(struct import *im)
                  event_source_position(im->source), im->n_accepted, im->n_duplicate, im->n_refused);
 }
 
+/* Nothing of the batch was stored, and all of it may be later. */
+static bool is_unavailable(const struct http_answer *answer)
+{
+    struct slice body = buf_slice(&answer->body);
+    struct ingest_verdict v;
+
+    if (answer->status != 200)
+        return answer->status == 503;
+    while (ingest_verdict_next(&body, &v)) {
+        if (!is_failure(&v))
+            return false;
+    }
+    return true;
+}
+
+static void post_batch(struct import *im, struct http_answer *answer)
+{
+    for (int tries = 1;; tries++) {
+        http_post(im->o, im->url,
+                  (const char *const[]){"Content-Type: application/octet-stream", im->bearer, NULL},
+                  buf_slice(&im->body), answer);
+        if (!is_unavailable(answer) || tries == TRIES_MOST || interrupt_pending())
+            return;
+        if (tries == 1)
+            output_error("the event handler stores nothing at present: trying again");
+        http_answer_deinit(answer);
+        poll(NULL, 0, PAUSE_MS);
+    }
+}
+
 static bool send_batch(struct import *im)
 {
     struct http_answer answer;
@@ -129,9 +169,7 @@ static bool send_batch(struct import *im)
 
     if (im->n == 0)
         return true;
-    http_post(im->o, im->url,
-              (const char *const[]){"Content-Type: application/octet-stream", im->bearer, NULL},
-              buf_slice(&im->body), &answer);
+    post_batch(im, &answer);
     ok = answer.status == 200 && take_verdicts(im, buf_slice(&answer.body));
     if (answer.status == 0)
         output_error("%s: %s", im->url, answer.error);
@@ -229,6 +267,11 @@ static bool run_import(const struct options *o, struct event_source *source)
     interrupt_catch();
     ok = import_all(im);
     print_summary(im);
+    if (im->n_failed > 0)
+        output_error("%" PRIu64 " events could not be stored, through no fault of theirs: repeat "
+                     "the import",
+                     im->n_failed);
+    ok = ok && im->n_failed == 0;
     buf_deinit(&im->body);
     buf_deinit(&im->json);
     arena_deinit(&im->arena);
@@ -264,7 +307,8 @@ const struct command cmd_import = {
         "environment).\n"
         "Each event is verified; the policy for strangers is not asked. What was refused is told "
         "by\n"
-        "line or row and counted by reason, and does not make the import fail. May be repeated.\n"
+        "line or row and counted by reason, and does not make the import fail, unless it was the\n"
+        "relay's fault. May be repeated.\n"
         "\n"
         "  relayctl import backup.jsonl\n"
         "  relayctl import nostpy postgresql://nostr@old-host/nostr\n",

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { MAX_BODY_MIB = 4 };
+enum { MAX_BODY_MIB = 8 }; /* a page of the feed that ends with a large event */
 
 CURL *http_handle(const struct options *o, char *error)
 {

@@ -1,7 +1,8 @@
 // relayctl for operators: export, import, moderation, trust, policy, over both ways to reach the relay.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -56,6 +57,62 @@ describe('relayctl export and import', () => {
         client.close();
         const rest = good(await direct('export', '--after', seq)).trim().split('\n').map((l) => JSON.parse(l).id);
         assert.deepEqual(rest, [more.id]);
+    });
+
+    // An event handler that answers as `answer` says: (events of the batch, how many requests before) -> [status, text].
+    const pretending = async (answer, work) => {
+        let n = 0;
+        const server = createServer(async (req, res) => {
+            const body = Buffer.concat(await req.toArray()), events = [];
+            for (let at = 0; at < body.length; at += 4 + body.readUInt32BE(at)) {
+                const skip = 5 + 32 * body[at + 4], event = body.subarray(at + skip + 1 + body[at + skip], at + 4 + body.readUInt32BE(at));
+                events.push(JSON.parse(event).id);
+            }
+            const [status, text] = answer(events, n++, new URL(req.url, 'http://x'));
+            res.writeHead(status).end(text);
+        }).listen(0, '127.0.0.1');
+        await new Promise((resolve) => { server.on('listening', resolve); });
+        try { return await work(`http://127.0.0.1:${server.address().port}`, () => n); } finally { server.close(); }
+    };
+    const verdicts = (ids, say) => ids.map((id, i) => `7 ["${id}",${say(i)}]\n`).join('');
+
+    it('an import waits for an event handler that is busy or has no database, and fails rather than lose events', async () => {
+        const lines = [admin.note(word()), admin.note(word())].map((e) => JSON.stringify(e)).join('\n'), failed = 'false,"error: the database is not available, please try again"';
+        await pretending((ids, n) => (n === 0 ? [503, 'busy'] : [200, verdicts(ids, () => (n === 1 ? failed : 'true,""'))]), async (url, requests) => {
+            assert.match(good(await run(['import', '-', '--handler', url], lines)), /2 read in .*: 2 accepted, 0 already there, 0 refused/);
+            assert.equal(requests(), 3);
+        });
+        await pretending((ids) => [200, verdicts(ids, (i) => (i === 0 ? failed : 'true,""'))], async (url) => {
+            const { status, out, err } = await run(['import', '-', '--handler', url], lines);
+            assert.equal(status, 1);
+            assert.match(out, /2 read in .*: 1 accepted, 0 already there, 1 refused/);
+            assert.match(err, /1 events could not be stored.*repeat/);
+        });
+    });
+
+    it('an export ends where the feed stood when it began, however fast events come', async () => {
+        const event = JSON.stringify(admin.note(word()));
+        await pretending((_, n, url) => {
+            const after = BigInt(url.searchParams.get('after')), head = BigInt(100 + n);
+            return [200, after > head ? `1 ${head} ${head} 1 1\n` : `1 ${after} ${after + 20n < head ? after + 20n : head} 1 1\n${after + 1n} ${event}\n`];
+        }, async (url, requests) => {
+            const { status, err } = await run(['export', '--handler', url, '--timeout', '5']);
+            assert.equal(status, 0, err);
+            assert.match(err, /ends at seq 1[0-9]{2};/);
+            assert.ok(requests() < 12, `${requests()} requests`);
+        });
+    });
+
+    it('an export that cannot be written does not claim to have got anywhere', async () => {
+        const full = openSync('/dev/full', 'w');
+        const err = await new Promise((resolve) => {
+            const child = spawn(binary('relayctl'), ['export', '--handler', `http://127.0.0.1:${stack.handlerPort()}`], { env: { INTERNAL_TOKEN: token }, stdio: ['ignore', full, 'pipe'] });
+            let text = '';
+            child.stderr.on('data', (d) => { text += d; });
+            child.on('close', (status) => resolve(`${status} ${text}`));
+        });
+        closeSync(full);
+        assert.match(err, /^1 .*ends at seq 0;.*\n.*cannot write/);
     });
 
     it('imports a Nostpy database, row by row verified', async () => {
