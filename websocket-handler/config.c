@@ -167,6 +167,9 @@ static const struct setting table[] = {
         "Newest events kept in memory for subscriptions whose stored events are still being sent."),
     NUMBER("LIVE_RING_BYTES", ring_bytes, "33554432", 65536, 4294967296, "Live feed",
            "The same in bytes."),
+    NUMBER("LIVE_FILTER_BYTES", filter_bytes, "134217728", 1048576, 1099511627776, "Live feed",
+           "Most memory for the filters of all open subscriptions of a worker; those of one "
+           "address may take a quarter of it."),
     NUMBER("LIVE_SILENCE_MS", feed_silence_ms, "3000", 100, 60000, "Live feed",
            "With Redis silent for this long the feed is fetched from the event handler."),
     NUMBER("LIVE_POLL_MS", feed_poll_ms, "500", 10, 60000, "Live feed",

@@ -68,6 +68,7 @@ struct config {
     /* The live feed. */
     int64_t ring_events;
     int64_t ring_bytes;
+    int64_t filter_bytes;    /* of all subscriptions; an address may have a quarter */
     int64_t feed_silence_ms; /* Redis silent for longer: poll */
     int64_t feed_poll_ms;
     int64_t reorder_ms; /* how long a record with a gap before it waits for the missing one */

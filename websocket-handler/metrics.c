@@ -122,6 +122,10 @@ static const struct metric_def defs[] = {
     [M_LIVE_SUBSCRIPTIONS] = {"tandem_ws_live_subscriptions", METRIC_GAUGE,
                               "Subscriptions that are past their stored events.", NULL, NULL},
     [M_LIVE_FILTERS] = {"tandem_ws_live_filters", METRIC_GAUGE, "Distinct filters.", NULL, NULL},
+    [M_LIVE_FILTER_BYTES] = {"tandem_ws_live_filter_bytes", METRIC_GAUGE,
+                             "Memory of the filters of all subscriptions, equal ones counted each "
+                             "time. Bounded by LIVE_FILTER_BYTES.",
+                             NULL, NULL},
     [M_RING_EVENTS] = {"tandem_ws_ring_events", METRIC_GAUGE,
                        "Live events kept for subscriptions whose query runs.", NULL, NULL},
     [M_RING_BYTES] = {"tandem_ws_ring_bytes", METRIC_GAUGE, "Their bytes.", NULL, NULL},

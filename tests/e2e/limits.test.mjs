@@ -387,6 +387,32 @@ describe('fairness', () => {
     });
 });
 
+describe('memory of filters', () => {
+    let stack;
+    before(async () => (stack = await startStack({ env: { RATE_LIMITS: 'True', LIVE_FILTER_BYTES: '33554432' } })));
+    after(() => stack.stop());
+
+    it('an address has its share, all together what is allowed, and what is closed is free again', { timeout: 60000 }, async () => {
+        const values = (i) => ({ kinds: [1], '#t': [`${i}`.padEnd(400000, 'x')], limit: 0 });
+        const opened = async (localAddress) => {
+            const clients = [];
+            for (let n = 0; ; n++) {
+                if (n % 10 === 0) clients.unshift(await Client.open(stack.url(), { localAddress }));
+                const { closed } = await clients[0].req(`s${n}`, values(`${localAddress} ${n}`));
+                if (closed || n === 60) return { clients, n, closed };
+            }
+        };
+        const all = [];
+        for (let i = 0; i < 5; i++) all.push(await opened(newAddress()));
+        assert.ok(all[0].n >= 18 && all[0].n <= 21, `${all[0].n} of 400 kB in 8 MiB`);
+        assert.match(all[0].closed, /^rate-limited: too many filter values from this address/);
+        assert.match(all[4].closed, /^rate-limited: the relay holds as many filter values as it can/);
+        for (const c of all[0].clients) c.close();
+        await until(async () => (await all[4].clients[0].req('again', values('again'))).eose, { ms: 5000, what: 'room after others have gone' });
+        for (const c of all.flatMap((a) => a.clients)) c.close();
+    });
+});
+
 describe('connections that never send a request', () => {
     let stack;
     before(async () => (stack = await startStack({ env: { WS_MAX_CONNECTIONS: '20' } })));

@@ -249,6 +249,7 @@ static void set_up(struct config *cfg, struct upstream *upstream)
                                       .max_filter_values = 10},
                            .max_message_bytes = 8192,
                            .max_subscriptions = 4,
+                           .filter_bytes = 4 * MIB,
                            .max_pending_events = 8};
     n_senders = 0;
     cursor = 10;

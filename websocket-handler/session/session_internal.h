@@ -42,6 +42,7 @@ struct session_shared {
     const struct control_state *control; /* never NULL */
     struct event_limits event_limits;
     struct filter_limits filter_limits;
+    size_t filter_bytes; /* of all subscriptions */
     struct arena arena;  /* what one message is parsed into */
     struct buf out;      /* reply.c */
     struct buf id_json;  /* the subscription id of the current message, escaped and in quotes */

@@ -9,6 +9,7 @@
 #include "nostr/kind.h"
 #include "session/reply.h"
 #include "session/session_internal.h"
+#include "upstream/query_share.h"
 #include "upstream/upstream.h"
 
 #define EVENT_HEAD "[\"EVENT\","
@@ -49,6 +50,30 @@ struct subscription *subs_find(const struct session *s, struct slice id_json)
     return NULL;
 }
 
+/* n: modulo 2^64, as it may be one less. */
+static void count_filter_bytes(struct session *s, size_t n)
+{
+    s->subs.bytes += n;
+    s->shared->filter_bytes += n;
+    if (s->lane.share)
+        s->lane.share->filter_bytes += n;
+    metric_set(M_LIVE_FILTER_BYTES, 0, (int64_t)s->shared->filter_bytes);
+}
+
+/* Why the filters of s, the newest included, are too much; NULL when they are not. */
+static const char *too_many_values(const struct session *s)
+{
+    size_t most = (size_t)s->shared->env.cfg->filter_bytes;
+
+    if (s->subs.bytes > MAX_FILTER_BYTES)
+        return "too many filter values on this connection, close some subscriptions";
+    if (s->lane.share && s->lane.share->filter_bytes > most / 4)
+        return "too many filter values from this address, close some subscriptions";
+    if (s->shared->filter_bytes > most)
+        return "the relay holds as many filter values as it can, please try again later";
+    return NULL;
+}
+
 static bool reserve_slot(struct subs *subs)
 {
     uint32_t room = subs->room ? subs->room * 2 : 1;
@@ -68,7 +93,7 @@ static void enter_slot(struct subs *subs, struct subscription *sub)
 {
     sub->slot = subs->n++;
     subs->slot[sub->slot] = (struct sub_slot){hash_of(sub_id_json(sub)), sub};
-    subs->bytes += sub->live.bytes;
+    count_filter_bytes(sub->session, sub->live.bytes);
     metric_add(M_SUBSCRIPTIONS, 0, 1);
 }
 
@@ -78,7 +103,7 @@ static void leave_slot(struct subs *subs, struct subscription *sub)
 
     subs->slot[sub->slot] = last;
     last.sub->slot = sub->slot;
-    subs->bytes -= sub->live.bytes;
+    count_filter_bytes(sub->session, -(size_t)sub->live.bytes);
     metric_add(M_SUBSCRIPTIONS, 0, -1);
     limits_leave(sub->session->shared->env.limits, LIMIT_IP_SUBSCRIPTIONS,
                  conn_address(sub->session->conn));
@@ -312,6 +337,7 @@ void subs_open(struct session *s, struct slice id_json, const struct filter *fil
     static const struct filter nothing = {.has = FILTER_NOTHING};
     struct query_request req = {.n_filters = n};
     enum stored wanted = most_wanted(filters, n);
+    const char *too_many;
     struct subscription *sub;
     uint64_t cursor;
     uint32_t epoch;
@@ -328,9 +354,9 @@ void subs_open(struct session *s, struct slice id_json, const struct filter *fil
         (void)!reply_closed(s, id_json, VERDICT_ERROR, "out of memory, please try again");
         return;
     }
-    if (s->subs.bytes > MAX_FILTER_BYTES) {
-        (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED,
-                            "too many filter values on this connection, close some subscriptions");
+    too_many = too_many_values(s);
+    if (too_many) {
+        (void)!reply_closed(s, id_json, VERDICT_RATE_LIMITED, too_many);
         subs_close(sub);
     } else if (wanted != STORED_WANTED) {
         skip_query(sub, wanted);

@@ -255,6 +255,7 @@ static int setup(void **state)
                                      .default_limit = 500},
                           .max_message_bytes = 131072,
                           .max_subscriptions = 4,
+                          .filter_bytes = 4 * MIB,
                           .max_pending_events = 4};
     fanout = fanout_new(8, MIB);
     n_queries = n_events = 0;
