@@ -20,11 +20,14 @@
 #include "store/index_keys.h"
 #include "wire/ingest_wire.h"
 
+/* "outbox" as a number: an advisory lock that all event handlers share. */
+#define TURN_NUMBER "122550254464888"
+
 enum {
     STEP_EVENTS = 50,
     MEMORY = 64 * 1024 * 1024,
     BATCH_CAP = 16 * 1024 * 1024,
-    TAG_BYTES = 90, /* of a member without roles, in JSON */
+    TAG_BYTES = 78, /* of a member without roles, in JSON: ["member","<hex>"], */
     ROLE_TAGS = 8,
 };
 
@@ -133,10 +136,29 @@ static void add_member(struct draft *d, const char *pubkey, const json_t *value)
     draft_tag(d, n, texts);
 }
 
+/* Takes members off until the event is no larger than this relay takes; their roles count as well.
+ * False when nothing had to go. */
+static bool cut(struct draft *d, int64_t most_bytes)
+{
+    uint32_t all = d->ev.n_tags;
+    struct buf json;
+
+    buf_init(&json, BATCH_CAP);
+    while (!d->failed && d->ev.n_tags > 1) {
+        buf_reset(&json);
+        event_write(&d->ev, &json);
+        if (!json.failed && (int64_t)json.len <= most_bytes)
+            break;
+        d->ev.n_tags -= d->ev.n_tags / 8 + 1;
+    }
+    buf_deinit(&json);
+    return d->ev.n_tags < all;
+}
+
 /* Lists are advisory: one that is too long for an event of this relay is cut. */
 static enum err draft_members(struct db *db, const struct config *cfg, struct draft *d)
 {
-    int64_t most = cfg->shared.max_event_bytes / (2 * TAG_BYTES);
+    int64_t most = cfg->shared.max_event_bytes / TAG_BYTES;
     struct db_params p;
     PGresult *r;
     enum err err;
@@ -158,9 +180,9 @@ static enum err draft_members(struct db *db, const struct config *cfg, struct dr
         add_member(d, PQgetvalue(r, row, 0), value);
         json_decref(value);
     }
-    if (PQntuples(r) > most)
-        log_warn("manage", "the member list is too long for one event: it was cut", "members=%d",
-                 (int)most);
+    if (cut(d, cfg->shared.max_event_bytes) || PQntuples(r) > most)
+        log_warn("manage", "the member list is too long for one event: it was cut", "members=%u",
+                 d->ev.n_tags - 1);
     PQclear(r);
     return OK;
 }
@@ -344,6 +366,22 @@ static enum err publish_rows(struct db *db, const struct access_view *view, stru
     return err;
 }
 
+/* One event handler at a time, until the end of the transaction: of two lists that are written at
+ * once the older one might be the one that stays. ERR_BUSY: another one is at it. */
+static enum err take_turn(struct db *db)
+{
+    PGresult *r;
+    bool locked;
+    enum err err =
+        db_exec(db, "outbox_turn", "SELECT pg_try_advisory_xact_lock(" TURN_NUMBER ")", NULL, &r);
+
+    if (err)
+        return err;
+    locked = db_get_bool(r, 0, 0);
+    PQclear(r);
+    return locked ? OK : ERR_BUSY;
+}
+
 enum err membership_publish(struct db *db, const struct access_view *view, struct ingest *ingest,
                             bool *more)
 {
@@ -355,10 +393,12 @@ enum err membership_publish(struct db *db, const struct access_view *view, struc
         return OK;
     err = db_run(db, "BEGIN");
     if (!err)
+        err = take_turn(db);
+    if (err == ERR_BUSY)
+        return db_run(db, "COMMIT");
+    if (!err)
         err = db_exec(db, "outbox",
-                      "SELECT id, kind, key, at FROM relay_outbox ORDER BY id LIMIT 50 FOR UPDATE "
-                      "SKIP LOCKED",
-                      NULL, &r);
+                      "SELECT id, kind, key, at FROM relay_outbox ORDER BY id LIMIT 50", NULL, &r);
     if (!err && PQntuples(r) > 0)
         err = publish_rows(db, view, ingest, r, more);
     PQclear(r);

@@ -176,3 +176,23 @@ describe('without NIP43_ENABLED', () => {
         }
     });
 });
+
+describe('NIP-43 with many roles', () => {
+    it('a list that does not fit into one event is cut, whatever makes it long', async () => {
+        const own = await startStack({ env: { INTERNAL_TOKEN: TOKEN, NIP43_ENABLED: 'True', MAX_EVENT_BYTES: '4096' } }), role = 'x'.repeat(300);
+        const op = new Manager(own, null), client = await Client.open(own.url());
+        try {
+            await op.call('createrole', role);
+            const people = Array.from({ length: 20 }, () => new Person().pubkey);
+            for (const p of people) await op.call('assignrole', p, role);
+            await op.call('removemember', people[0]);
+            await until(async () => await own.sql('SELECT count(*) FROM relay_outbox') === '0', { what: 'the list to be published' });
+            const [list] = (await client.query({ kinds: [13534] })).events;
+            assert.ok(list.tags.length > 5 && list.tags.length < 14, `${list.tags.length} tags`);
+            assert.ok(!list.tags.some((t) => t[1] === people[0]), 'a list of before');
+        } finally {
+            client.close();
+            await own.stop();
+        }
+    });
+});
