@@ -155,6 +155,8 @@ static const struct setting table[] = {
            "Queries and counts that are under way at the same time."),
     NUMBER("UPSTREAM_QUERY_QUEUE", query_queue, "20000", 1, 1000000, "Event handler",
            "Most queries that wait for their turn; further ones are refused."),
+    NUMBER("UPSTREAM_QUERY_BYTES", query_bytes, "67108864", 1048576, 1073741824, "Event handler",
+           "Most bytes of queries that wait or are under way."),
     NUMBER("UPSTREAM_CONNECT_MS", connect_ms, "2000", 10, 60000, "Event handler",
            "Milliseconds to reach the event handler."),
     NUMBER("UPSTREAM_EVENTS_SECONDS", events_seconds, "15", 1, 300, "Event handler",

@@ -61,6 +61,7 @@ struct config {
     int64_t queue_bytes;
     int64_t queries_in_flight;
     int64_t query_queue; /* queries that wait for their turn */
+    int64_t query_bytes; /* of queries that have not ended */
     int64_t connect_ms;
     int64_t events_seconds; /* until a batch's verdicts must be there */
     int64_t query_seconds;  /* without a byte of an answer */

@@ -27,6 +27,7 @@ struct query_queue {
     struct list lanes;    /* query_lane.node: have waiting queries and may start one */
     struct list paused;   /* query.node, longest paused first */
     size_t n_waiting, n_active, n_paused;
+    size_t bytes; /* of their bodies */
     struct subject_table shares;
 };
 
@@ -185,6 +186,7 @@ static void query_free(struct query *q, enum query_metric result)
     q->span.failed = result == QUERY_METRIC_FAILED;
     otel_end(&q->span);
     row_stream_deinit(&q->rows);
+    qq->bytes -= q->body.len;
     buf_deinit(&q->body);
     free(q);
 }
@@ -376,13 +378,18 @@ static void pump(uv_prepare_t *prepare)
     uv_prepare_stop(&qq->prepare); /* the next end or pause of a query starts it again */
 }
 
+/* Is there room for one more? A single query is always taken, however large. */
+static bool has_room(const struct query_queue *qq, size_t bytes)
+{
+    return qq->n_waiting < (size_t)qq->cfg->query_queue &&
+           (qq->bytes == 0 || qq->bytes + bytes <= (size_t)qq->cfg->query_bytes);
+}
+
 static struct query *query_new(struct query_queue *qq, struct query_lane *lane,
                                enum query_verb verb, struct query_sink *sink)
 {
     struct query *q;
 
-    if (qq->n_waiting >= (size_t)qq->cfg->query_queue)
-        return NULL;
     q = calloc(1, sizeof *q);
     if (!q)
         return NULL;
@@ -402,13 +409,15 @@ static struct query *query_new(struct query_queue *qq, struct query_lane *lane,
 struct query *query_start(struct query_queue *qq, struct query_lane *lane, enum query_verb verb,
                           struct buf *body, struct query_sink *sink)
 {
-    struct query *q = body->failed ? NULL : query_new(qq, lane, verb, sink);
+    bool taken = !body->failed && has_room(qq, body->len);
+    struct query *q = taken ? query_new(qq, lane, verb, sink) : NULL;
 
     if (!q) {
         buf_deinit(body);
         return NULL;
     }
     q->body = *body;
+    qq->bytes += body->len;
     *body = (struct buf){0};
     list_push(&lane->waiting, &q->node);
     lane->n_waiting++;

@@ -359,6 +359,7 @@ static int setup(void **state)
                           .queue_bytes = 1000000,
                           .queries_in_flight = 2,
                           .query_queue = 10,
+                          .query_bytes = 1000,
                           .connect_ms = 1000,
                           .events_seconds = 1,
                           .query_seconds = 1};
@@ -407,6 +408,27 @@ static void ask(struct asker *a, char name, struct query_lane *lane, enum query_
     buf_init(&body, 1000);
     buf_add_char(&body, name);
     a->query = query_start(up->queries, lane, verb, &body, &a->sink);
+}
+
+static void queries_are_bounded_in_bytes(void **state)
+{
+    struct query_lane lane;
+    struct asker askers[5] = {0};
+
+    (void)state;
+    start();
+    cfg.query_bytes = 3;
+    query_lane_init(&lane);
+    for (size_t i = 0; i < 4; i++)
+        ask(&askers[i], (char)('a' + i), &lane, QUERY_ROWS);
+    assert_non_null(askers[2].query);
+    assert_null(askers[3].query);
+    query_cancel(askers[0].query);
+    ask(&askers[4], 'e', &lane, QUERY_COUNT);
+    assert_non_null(askers[4].query);
+    query_cancel(askers[1].query);
+    query_cancel(askers[2].query);
+    query_cancel(askers[4].query);
 }
 
 /* A verdict line for an event without an id. */
@@ -827,6 +849,7 @@ int main(void)
         TEST(too_few_verdicts),
         TEST(split_answers),
         TEST(split_answer_that_ends_too_soon),
+        TEST(queries_are_bounded_in_bytes),
         cmocka_unit_test_teardown(failover, teardown),
         TEST(nobody_is_there),
         TEST(short_outage_is_bridged),
