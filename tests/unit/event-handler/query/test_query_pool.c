@@ -168,7 +168,7 @@ static void test_pages(void **state)
     assert_int_equal(begin(&a, QUERY_EVENTS, "{\"filters\":[{\"limit\":35}]}", 0), OK);
     assert_int_equal(read_all(&a, &out), 4);
     assert_true(
-        contains(&out, "{\"end\":true,\"seq\":100,\"more\":true,\"hidden\":false,\"cost\":"));
+        contains(&out, "{\"end\":true,\"seq\":100,\"more\":true,\"hidden\":true,\"cost\":"));
     buf_deinit(&out);
 }
 
