@@ -9,8 +9,19 @@ shift
 mkdir -p "$dir/usr/local/bin" "$dir/etc/ssl/certs"
 for program in "$@"; do
     install -s -m 755 "$program" "$dir/usr/local/bin/"
-    # Every absolute path that ldd prints is a library, or the loader.
-    ldd "$program" | tr -s '[:blank:]' '\n' | grep '^/' | sort -u | while read -r library; do
+    # ldd may fail, as under an emulator, and may not find everything: then there is no image, rather than one that does
+    # not start.
+    libraries=$(ldd "$program") || {
+        echo "rootfs.sh: ldd cannot tell what $program is linked with" >&2
+        exit 1
+    }
+    case $libraries in *"not found"*)
+        printf 'rootfs.sh: %s:\n%s\n' "$program" "$libraries" >&2
+        exit 1
+        ;;
+    esac
+    # Every absolute path that it prints is a library, or the loader.
+    echo "$libraries" | tr -s '[:blank:]' '\n' | grep '^/' | sort -u | while read -r library; do
         mkdir -p "$dir${library%/*}"
         cp -L "$library" "$dir$library"
     done
