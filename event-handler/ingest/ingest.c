@@ -214,16 +214,30 @@ static void broadcast_one(struct ingest *in, struct ingest_item *item)
     publisher_push(in->publisher, &record, on_plugin_broadcast, item);
 }
 
+/* What moderators have decided while the plugin was thinking; else nobody would look for it. */
+static enum verdict judge_again(struct ingest *in, const struct event *ev, const char **message)
+{
+    struct policy_env env = {.view = access_acquire(in->access)};
+    enum verdict v = rule_banned(ev, &env, message);
+
+    access_release((struct access_view *)env.view);
+    return v;
+}
+
 /* The route of an item that is with a plugin is never changed: its chunk is looked at meanwhile. */
 static void on_plugin(struct plugin_job *job, void *ctx)
 {
     struct ingest *in = ctx;
     struct ingest_item *item = job->owner;
+    const char *message;
+    enum verdict v = judge_again(in, &item->ev, &message);
 
     if (job->reply.action == PLUGIN_REJECT)
         decide(in, item, job->reply.verdict, job->reply.message);
     else if (job->reply.action == PLUGIN_SHADOW_REJECT)
         decide(in, item, VERDICT_ACCEPTED, ""); /* so it shall seem */
+    else if (v != VERDICT_ACCEPTED)
+        decide(in, item, v, message);
     else if (item->after_plugin == ROUTE_STORE)
         pipeline_requeue(&in->pipeline, item);
     else

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client, sleep, until } from './lib/client.mjs';
 import { Person, word } from './lib/events.mjs';
+import { Manager } from './lib/manage.mjs';
 import { binary, startStack } from './lib/stack.mjs';
 
 const original = join(dirname(fileURLToPath(import.meta.url)), 'plugins/policy.py');
@@ -248,5 +249,22 @@ describe('settings of a policy plugin', () => {
         assert.match(readFileSync(`${dir}/asked`, 'utf8'), /"type": "new"/);
         await stack.stop();
         rmSync(dir, { recursive: true });
+    });
+});
+
+describe('a ban that comes while the plugin is thinking', () => {
+    let setup;
+    before(async () => {
+        setup = await withPlugin({ INTERNAL_TOKEN: 'a-token-for-tests', POLICY_PLUGIN_TIMEOUT_MS: '6000' });
+    });
+    after(() => setup.stop());
+
+    it('holds for what it is thinking about, stored or not', async () => {
+        const { client, stack } = setup, ops = new Manager(stack, null), p = new Person();
+        const answers = Array.from({ length: 8 }, (_, i) => client.publish(p.event({ kind: i % 2 ? 20001 : 1, content: `slow ${word()}` })));
+        await sleep(200);
+        await ops.call('banpubkey', p.pubkey);
+        const last = (await Promise.all(answers)).slice(-2);
+        for (const { message } of last) assert.equal(message, 'blocked: you are banned from this relay');
     });
 });
