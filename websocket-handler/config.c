@@ -128,7 +128,7 @@ static const struct setting table[] = {
            "Connections",
            "With more than this queued for all clients of a worker together, every client above "
            "WS_SEND_SOFT_BYTES is cut when more comes for it."),
-    NUMBER("WS_UNREADY_SECONDS", unready_seconds, "1", 0, 2, "Connections",
+    NUMBER("WS_UNREADY_SECONDS", unready_seconds, "2", 0, 2, "Connections",
            "On SIGTERM /readyz says no for this long while everything else goes on, so that a "
            "balancer sends new clients elsewhere before the port is closed. Should be above the "
            "time between its checks."),

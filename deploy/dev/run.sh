@@ -67,6 +67,7 @@ tests/support/services.sh start "$run" --durable
 . "$run/env"
 INTERNAL_TOKEN=${INTERNAL_TOKEN:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 export INTERNAL_TOKEN
+export WS_UNREADY_SECONDS=${WS_UNREADY_SECONDS:-0} # no balancer has to see it go
 
 start event-handler
 start websocket-handler
