@@ -285,6 +285,7 @@ static int run(struct event_handler *eh)
             &(struct otel_options){.endpoint = eh->cfg.shared.otel_endpoint,
                                    .headers = eh->cfg.shared.otel_headers,
                                    .service = "event-handler",
+                                   .port = eh->cfg.port,
                                    .sample_ratio = eh->cfg.shared.otel_ratio,
                                    .metric_interval_ms = eh->cfg.shared.otel_metric_interval_ms,
                                    .with_metrics = true}))

@@ -51,6 +51,7 @@ static int serve(struct config *cfg, unsigned worker, int public_fd, int metrics
             &(struct otel_options){.endpoint = cfg->shared.otel_endpoint,
                                    .headers = cfg->shared.otel_headers,
                                    .service = "websocket-handler",
+                                   .port = cfg->ws_port,
                                    .sample_ratio = cfg->shared.otel_ratio,
                                    .metric_interval_ms = cfg->shared.otel_metric_interval_ms,
                                    .with_metrics = worker == 0}))

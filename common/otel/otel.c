@@ -5,12 +5,14 @@
 #include "otel/otel.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list_text.h"
@@ -29,7 +31,8 @@ enum {
 
 struct exporter {
     char url[MAX_URL]; /* without the last part of the path */
-    char *service;
+    char service[32], instance[HOST_NAME_MAX + 8];
+    struct otlp_process process; /* points to these */
     struct curl_slist *headers;
     CURL *curl;
     uint64_t sample_below; /* a new trace is sampled when its first 8 bytes are below this */
@@ -170,7 +173,7 @@ static void export_spans(struct exporter *e, size_t n, long timeout_ms)
 {
     struct otlp_clock now = read_clock();
 
-    if (!post(e, "/v1/traces", otlp_traces_json(e->batch, n, e->service, &now), timeout_ms))
+    if (!post(e, "/v1/traces", otlp_traces_json(e->batch, n, &e->process, &now), timeout_ms))
         atomic_fetch_add(&dropped, n);
 }
 
@@ -179,18 +182,38 @@ static void export_metrics(struct exporter *e, long timeout_ms)
     uint64_t now = read_clock().unix_us;
 
     e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;
-    (void)post(e, "/v1/metrics", otlp_metrics_json(e->service, e->started_unix_us, now),
+    (void)post(e, "/v1/metrics", otlp_metrics_json(&e->process, e->started_unix_us, now),
                timeout_ms);
 }
 
-/* Waits for EXPORT_MS, or less when much has gathered. True when it is time to stop. */
+static uint64_t wait_ms(const struct exporter *e)
+{
+    uint64_t now = clock_mono_ms();
+
+    if (e->metric_interval_ms == 0 || e->metrics_due_ms >= now + EXPORT_MS)
+        return EXPORT_MS;
+    return e->metrics_due_ms > now ? e->metrics_due_ms - now : 0;
+}
+
+static void add_ms(struct timespec *t, uint64_t ms)
+{
+    t->tv_sec += (time_t)(ms / 1000);
+    t->tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t->tv_nsec >= 1000000000) {
+        t->tv_sec++;
+        t->tv_nsec -= 1000000000;
+    }
+}
+
+/* Waits for EXPORT_MS, or less when much has gathered or the metrics are due. True when it is time
+ * to stop. */
 static bool wait_for_work(struct exporter *e, size_t *n)
 {
     struct timespec until;
     bool stopping;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += EXPORT_MS / 1000;
+    add_ms(&until, wait_ms(e));
     pthread_mutex_lock(&e->lock);
     while (!e->stopping && e->n < EXPORT_SPANS &&
            pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
@@ -260,7 +283,6 @@ static void exporter_free(struct exporter *e)
 {
     curl_easy_cleanup(e->curl);
     curl_slist_free_all(e->headers);
-    free(e->service);
     free(e);
 }
 
@@ -306,6 +328,16 @@ bool otel_check_ratio(const char *value, struct buf *error)
 
 /* ---- life ---- */
 
+static void set_process(struct exporter *e, const struct otel_options *o)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+
+    (void)gethostname(host, sizeof host - 1);
+    snprintf(e->service, sizeof e->service, "%s", o->service);
+    snprintf(e->instance, sizeof e->instance, "%s:%d", host, (int)o->port);
+    e->process = (struct otlp_process){e->service, e->instance};
+}
+
 static struct exporter *exporter_new(const struct otel_options *o)
 {
     struct exporter *e = calloc(1, sizeof *e);
@@ -322,8 +354,8 @@ static struct exporter *exporter_new(const struct otel_options *o)
     e->metric_interval_ms = o->with_metrics ? (uint64_t)o->metric_interval_ms : 0;
     e->started_unix_us = read_clock().unix_us;
     e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;
-    e->service = strdup(o->service);
-    if (!e->service || !add_headers(e, o->headers) || !set_up_curl(e)) {
+    set_process(e, o);
+    if (!add_headers(e, o->headers) || !set_up_curl(e)) {
         exporter_free(e);
         return NULL;
     }

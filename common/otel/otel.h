@@ -14,6 +14,7 @@ struct otel_options {     /* strings are copied */
     const char *endpoint; /* http://collector:4318 ; "" switches all of it off */
     const char *headers; /* "key=value,key=value", as OTEL_EXPORTER_OTLP_HEADERS has them; secret */
     const char *service; /* "websocket-handler" */
+    int64_t port;        /* its own, which tells it from others of its name on this host */
     const char *sample_ratio; /* of traces that begin here: "0" to "1" */
     int64_t metric_interval_ms;
     bool with_metrics; /* of several workers that share their metrics only one tells them */

@@ -39,10 +39,12 @@ static json_t *text_attribute(const char *key, const char *value)
 
 /* {<outer>:[{"resource":..,<inner>:[{"scope":..,<items>:[..]}]}]} ; takes items over. */
 static char *envelope(const char *outer, const char *inner, const char *items_name, json_t *items,
-                      const char *service)
+                      const struct otlp_process *process)
 {
-    json_t *doc = json_pack("{s:[{s:{s:[o]}, s:[{s:{s:s, s:s}, s:o}]}]}", outer, "resource",
-                            "attributes", text_attribute("service.name", service), inner, "scope",
+    json_t *doc = json_pack("{s:[{s:{s:[o, o, o]}, s:[{s:{s:s, s:s}, s:o}]}]}", outer, "resource",
+                            "attributes", text_attribute("service.name", process->service),
+                            text_attribute("service.instance.id", process->instance),
+                            text_attribute("service.version", TANDEM_VERSION), inner, "scope",
                             "name", "tandem", "version", TANDEM_VERSION, items_name, items);
     char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 
@@ -80,14 +82,14 @@ static json_t *span_json(const struct span *s, const struct otlp_clock *now)
     return span;
 }
 
-char *otlp_traces_json(const struct span *spans, size_t n, const char *service,
+char *otlp_traces_json(const struct span *spans, size_t n, const struct otlp_process *process,
                        const struct otlp_clock *now)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, span_json(&spans[i], now));
-    return envelope("resourceSpans", "scopeSpans", "spans", list, service);
+    return envelope("resourceSpans", "scopeSpans", "spans", list, process);
 }
 
 /* ---- metrics ---- */
@@ -161,11 +163,12 @@ static void add_point(const struct metric_point *p, void *ctx)
     json_array_append_new(l->points, point);
 }
 
-char *otlp_metrics_json(const char *service, uint64_t start_unix_us, uint64_t now_unix_us)
+char *otlp_metrics_json(const struct otlp_process *process, uint64_t start_unix_us,
+                        uint64_t now_unix_us)
 {
     struct metric_list l = {
         .metrics = json_array(), .start_us = start_unix_us, .now_us = now_unix_us};
 
     metrics_visit(add_point, &l);
-    return envelope("resourceMetrics", "scopeMetrics", "metrics", l.metrics, service);
+    return envelope("resourceMetrics", "scopeMetrics", "metrics", l.metrics, process);
 }

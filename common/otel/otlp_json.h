@@ -10,9 +10,16 @@ struct otlp_clock { /* what turns clock_mono_us() into time of day */
     uint64_t mono_us, unix_us;
 };
 
-char *otlp_traces_json(const struct span *spans, size_t n, const char *service,
+/* Whose they are. Without an instance, replicas' counters would be taken for one that jumps. */
+struct otlp_process {
+    const char *service;  /* "websocket-handler" */
+    const char *instance; /* of all processes of that service this one: "host:port" */
+};
+
+char *otlp_traces_json(const struct span *spans, size_t n, const struct otlp_process *process,
                        const struct otlp_clock *now);
 /* All metrics of this process and its siblings (ops/metrics.h), cumulative since start_unix_us. */
-char *otlp_metrics_json(const char *service, uint64_t start_unix_us, uint64_t now_unix_us);
+char *otlp_metrics_json(const struct otlp_process *process, uint64_t start_unix_us,
+                        uint64_t now_unix_us);
 
 #endif

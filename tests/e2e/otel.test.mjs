@@ -31,14 +31,17 @@ function take(path, headers, text) {
     if (headers['x-api-key'] !== 'k1') received.problems.push(`header of ${path}`);
     const body = JSON.parse(text);
     const [resource] = body.resourceSpans ?? body.resourceMetrics;
-    const service = resource.resource.attributes.find((a) => a.key === 'service.name').value.stringValue;
+    const about = (key) => resource.resource.attributes.find((a) => a.key === key).value.stringValue;
+    const service = about('service.name');
+    // Replicas of a service must be told apart, or their counters look like one that jumps.
+    if (!/^.+:[1-9][0-9]*$/.test(about('service.instance.id'))) received.problems.push(`instance of ${service}`);
     if (path === '/v1/traces') {
         for (const span of resource.scopeSpans[0].spans) {
             received.problems.push(...checkSpan(span));
             received.traces.push({ service, ...span });
         }
     } else if (path === '/v1/metrics') {
-        received.metrics.push({ service, metrics: resource.scopeMetrics[0].metrics });
+        received.metrics.push({ service, at: Date.now(), metrics: resource.scopeMetrics[0].metrics });
     } else {
         received.problems.push(`path ${path}`);
     }
@@ -79,6 +82,11 @@ test('one trace holds the front end\'s and the event handler\'s part of an EVENT
 test('metrics of both services arrive under the names of /metrics', async () => {
     const has = (service, name) => received.metrics.some((m) => m.service === service && m.metrics.some((x) => x.name === name));
     await eventually('metrics', () => has('websocket-handler', 'tandem_ws_connections') && has('event-handler', 'tandem_eh_events_total'));
+    // As often as the setting says, which is more often than spans are sent.
+    const times = () => received.metrics.filter((m) => m.service === 'event-handler').map((m) => m.at);
+    await eventually('four metric exports', () => times().length >= 4);
+    const last = times().slice(-4);
+    assert.ok(last[3] - last[0] < 4500, `three intervals of a second took ${last[3] - last[0]} ms`);
     assert.deepEqual(received.problems, []);
 });
 

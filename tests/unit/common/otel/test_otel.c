@@ -92,11 +92,14 @@ static void test_traces_json(void **state)
     s.parent_id[0] = 0xab;
     s.failed = true;
     span_set(&s, "events", 7);
-    text = otlp_traces_json(&s, 1, "svc", &now);
+    text = otlp_traces_json(&s, 1, &(struct otlp_process){"svc", "host:1"}, &now);
     doc = json_loads(text, 0, NULL);
     assert_string_equal(
         json_string_value(at(doc, "resourceSpans.0.resource.attributes.0.value.stringValue")),
         "svc");
+    assert_string_equal(
+        json_string_value(at(doc, "resourceSpans.0.resource.attributes.1.value.stringValue")),
+        "host:1");
     span = at(doc, "resourceSpans.0.scopeSpans.0.spans.0");
     assert_string_equal(json_string_value(at(span, "traceId")), TRACE);
     assert_string_equal(json_string_value(at(span, "spanId")), SPAN);
@@ -120,7 +123,7 @@ static void test_metrics_json(void **state)
     metric_add(0, 1, 5);
     metric_observe(1, 0, 2000);
     metric_set(2, 0, -3);
-    text = otlp_metrics_json("svc", 1000000, 2000000);
+    text = otlp_metrics_json(&(struct otlp_process){"svc", "host:1"}, 1000000, 2000000);
     doc = json_loads(text, 0, NULL);
     list = at(doc, "resourceMetrics.0.scopeMetrics.0.metrics");
     assert_int_equal(json_array_size(list), 3);
