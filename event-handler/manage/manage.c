@@ -19,6 +19,7 @@ enum {
     QUEUE_MOST = 64,               /* requests that wait */
     ANSWER_CAP = 16 * 1024 * 1024, /* a long list */
     TASKS_MOST = 1024,             /* reports and requests that wait */
+    TURN_TASKS = 16,               /* of each kind, between two requests */
     TICK_MS = 1000,
     CLEAN_MS = 60000,
 };
@@ -205,13 +206,15 @@ static void do_join(struct manage *m, struct ingest_item *item)
     ingest_decide(item, v, message);
 }
 
+/* Some of each: strangers who ask to join, as fast as they can, must not keep moderators waiting.
+ */
 static void do_tasks(struct manage *m)
 {
     struct list *link;
 
-    while ((link = take(m, &m->joins)))
+    for (int i = 0; i < TURN_TASKS && (link = take(m, &m->joins)); i++)
         do_join(m, container_of(link, struct ingest_item, link));
-    while ((link = take(m, &m->tasks))) {
+    for (int i = 0; i < TURN_TASKS && (link = take(m, &m->tasks)); i++) {
         struct task *t = container_of(link, struct task, link);
 
         do_task(m, t);

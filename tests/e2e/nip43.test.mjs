@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { verifyEvent } from 'nostr-tools/pure';
 import { startStack } from './lib/stack.mjs';
-import { Client, until } from './lib/client.mjs';
+import { Client, sleep, until } from './lib/client.mjs';
 import { Manager } from './lib/manage.mjs';
 import { Person, hex, now, word } from './lib/events.mjs';
 
@@ -173,6 +173,25 @@ describe('without NIP43_ENABLED', () => {
             client.close();
         } finally {
             await other.stop();
+        }
+    });
+});
+
+describe('NIP-43 under strangers', () => {
+    it('who ask to join as fast as they can do not keep a moderator waiting', async () => {
+        const own = await startStack({ env: { INTERNAL_TOKEN: TOKEN, NIP43_ENABLED: 'True' } }), clients = await Promise.all(Array.from({ length: 4 }, () => Client.open(own.url())));
+        const p = new Person(), requests = Array.from({ length: 2000 }, () => join(p, hex()));
+        let answered = 0;
+        try {
+            const all = requests.map((e, i) => clients[i % 4].publish(e).then(() => { answered++; }));
+            await sleep(30);
+            await new Manager(own, null).call('whoami');
+            const before = answered;
+            await Promise.all(all);
+            assert.ok(before < 1900, `only after ${before} others`);
+        } finally {
+            for (const client of clients) client.close();
+            await own.stop();
         }
     });
 });
