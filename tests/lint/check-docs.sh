@@ -3,6 +3,8 @@
 #   docs/CONFIG.md holds each service's settings between "<!-- settings: SERVICE -->" and "<!-- end -->"; they must be
 #   what `SERVICE --config-markdown` prints. --write puts them there.
 #   Links between our own documents must lead somewhere.
+#   What docs/POLICY.md and deploy/env.example tell to set must reach the services of docker-compose.yml: a setting that
+#   stays behind in .env would leave a private relay open.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -47,6 +49,22 @@ elif ! diff -u $config "$work/CONFIG.md"; then
     echo "$config: differs from the settings tables; make docs writes it anew"
     status=1
 fi
+
+# The variables of a service in docker-compose.yml.
+passed() {
+    awk -v service="  $1:" '/^  [a-z-]+:$/ {mine = ($0 == service)} mine' docker-compose.yml | sed -n 's/^      \([A-Z_0-9]*\): .*/\1/p'
+}
+
+# Those that name a file or a program, for which an image or a volume of one's own is needed.
+needs_files='POLICY_BLOCKED_PATTERNS|POLICY_PLUGIN[A-Z_]*'
+for service in websocket-handler event-handler; do
+    "$programs/$service" --config-markdown | sed -n 's/^| .\([A-Z_0-9]*\). |.*/\1/p' | sort >"$work/known"
+    while IFS= read -r name; do
+        passed $service | grep -qx "$name" && continue
+        echo "docker-compose.yml: does not pass $name to $service, though docs/POLICY.md or deploy/env.example tells to set it"
+        status=1
+    done < <(grep -ohE '\b[A-Z0-9]+(_[A-Z0-9]+)+\b' docs/POLICY.md deploy/env.example | sort -u | comm -12 - "$work/known" | grep -vxE "$needs_files")
+done
 
 # Links outside code blocks, one per line.
 links() {
