@@ -76,6 +76,20 @@ static void use_passed_on(struct request *r, const char *code)
 
 /* ---- joining and leaving ---- */
 
+/* The role, taken over, or NULL when it has been deleted since the invitation was made. */
+static json_t *if_there(struct request *r, json_t *role)
+{
+    const char *id = json_string_value(role);
+    json_t *known = id ? change_get(&r->change, "role", id) : NULL;
+
+    if (!known) {
+        json_decref(role);
+        return NULL;
+    }
+    json_decref(known);
+    return role;
+}
+
 static void join_with(struct request *r, const char *code)
 {
     json_t *member = change_get(&r->change, "member", r->member), *invite, *role = NULL;
@@ -87,7 +101,7 @@ static void join_with(struct request *r, const char *code)
     }
     invite = change_get(&r->change, "invite", code);
     if (invite)
-        role = use_made(r, code, invite);
+        role = if_there(r, use_made(r, code, invite));
     else
         use_passed_on(r, code);
     if (r->verdict == VERDICT_ACCEPTED)

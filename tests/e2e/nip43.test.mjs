@@ -72,6 +72,15 @@ describe('NIP-43', () => {
         watcher.close();
     });
 
+    it('a role that was deleted since the invitation was made is not given', async () => {
+        const p = new Person(), role = word();
+        await mine.call('createrole', role);
+        const { code } = await mine.call('createinvite', 1, 1, role);
+        await mine.call('deleterole', role);
+        await c.accept(join(p, code));
+        assert.deepEqual((await mine.call('listmembers')).find((m) => m.pubkey === p.pubkey).roles, []);
+    });
+
     it('an expired invitation is refused, a revoked one too', async () => {
         const { code } = await mine.call('createinvite', 5, 1), revoked = await mine.call('createinvite', 5);
         await stack.sql(`update moderation set value = jsonb_set(value, '{expires_at}', '1') where key = '${code}'`);
