@@ -44,7 +44,10 @@ static enum health probe_live(const struct gateway *g, const char **reason)
 
 static enum health probe_control(const struct gateway *g, const char **reason)
 {
-    return control_ready(g->control, reason) ? HEALTH_OK : HEALTH_DOWN;
+    if (!control_ready(g->control, reason))
+        return HEALTH_DOWN;
+    *reason = control_contradicts(control_current(g->control), &g->cfg->shared);
+    return *reason ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
 static const struct health_check checks[] = {
@@ -74,7 +77,10 @@ static void on_restarted(struct live_watch *watch)
 static void on_control_changed(struct control_watch *watch, const struct control_state *state)
 {
     struct gateway *g = container_of(watch, struct gateway, control_watch);
+    const char *contradiction = control_contradicts(state, &g->cfg->shared);
 
+    if (contradiction)
+        log_warn("control", contradiction, "");
     site_set_control(&g->site, state);
     fanout_set_control(live_fanout(g->live), state);
     session_set_control(state);

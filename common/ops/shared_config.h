@@ -15,6 +15,8 @@
 
 /* AUTH_MODE: for what a client must have authenticated (NIP-42). */
 enum auth_mode { AUTH_PRIVATE, AUTH_WRITES, AUTH_ALL, AUTH_MEMBERS, AUTH_OFF };
+/* As the setting has it. mode: an enum auth_mode. */
+const char *auth_mode_name(int64_t mode);
 
 struct shared_config {
     char *settings_file; /* read by settings_load() itself */

@@ -116,7 +116,11 @@ enum MHD_Result api_control(struct request *req)
     write_trust(&out, view);
     buf_add_str(&out, ",\"policy\":[");
     policy_sentences(view, &out);
-    buf_add_str(&out, "]}\n");
+    buf_printf(&out, "],\"restricted_writes\":%s,\"settings\":{\"AUTH_MODE\":\"%s\",",
+               policy_restricts_writes(view->cfg) ? "true" : "false",
+               auth_mode_name(view->cfg->shared.auth_mode));
+    write_text(&out, "PRIVATE_KINDS", view->cfg->shared.private_kinds);
+    buf_add_str(&out, "}}\n");
     access_release(view);
     return reply_json(req, &out);
 }

@@ -89,5 +89,8 @@ bool policy_is_member(const struct access_view *view, const struct pubkey *pk);
 /* Appends the policy in plain words: JSON strings with commas between them, for the page that
  * people see in a browser. sentences.c */
 void policy_sentences(const struct access_view *view, struct buf *out);
+/* Is there more than the usual rules against spam to whose events are taken? For NIP-11's
+ * restricted_writes; the rest of it a front end knows by its own settings. sentences.c */
+bool policy_restricts_writes(const struct config *cfg);
 
 #endif

@@ -135,3 +135,11 @@ void policy_sentences(const struct access_view *view, struct buf *out)
     say(out, l->words.set || l->patterns.set, "Some words are not taken.");
     say(out, cfg->policy_plugin && cfg->policy_plugin[0], "The operator has further rules.");
 }
+
+bool policy_restricts_writes(const struct config *cfg)
+{
+    const struct policy_lists *l = cfg->policy;
+
+    return cfg->wot_enabled || (l && (l->allow_pubkeys.n > 0 || l->n_pow > 0)) ||
+           (cfg->policy_plugin && cfg->policy_plugin[0]);
+}

@@ -33,6 +33,14 @@ const info = async (mode) => (await fetch(stack.http(FRONT[mode]), { headers: { 
 const CLOSED = /^auth-required: /;
 
 describe('AUTH_MODE', () => {
+    it('that the event handler has otherwise is named in /readyz: one of the two keeps nothing private', async () => {
+        for (const mode of MODES) {
+            const readyz = await fetch(`${stack.http(FRONT[mode])}readyz`);
+            assert.equal(readyz.status, 200);
+            assert.equal(/^control: .*AUTH_MODE is not the same as on the event handler/m.test(await readyz.text()), mode !== 'private', mode);
+        }
+    });
+
     it('is announced', async () => {
         const said = Object.fromEntries(await Promise.all(MODES.map(async (m) => [m, await info(m)])));
         assert.deepEqual(MODES.map((m) => said[m].limitation.auth_required), [false, false, true, false]);

@@ -90,6 +90,11 @@ describe('policy of a family', () => {
     });
     after(() => stack.stop());
 
+    it('is announced: not everybody may write (NIP-11)', async () => {
+        const info = async () => (await fetch(stack.http(), { headers: { Accept: 'application/nostr+json' } })).json();
+        assert.equal((await info()).limitation.restricted_writes, true);
+    });
+
     it('takes events of its own people and gift wraps to them, and nothing else', async () => {
         await client.accept(mother.note('hello'));
         await client.accept(child.note('hello'));

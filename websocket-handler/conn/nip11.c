@@ -95,7 +95,7 @@ static bool restricts_writes(const struct config *cfg, const struct control_stat
     const struct shared_config *shared = &cfg->shared;
 
     return shared->min_pow_difficulty > 0 || shared->auth_mode == AUTH_WRITES ||
-           reading_needs_auth(shared) || control->wot != WOT_OFF;
+           reading_needs_auth(shared) || control->wot != WOT_OFF || control->restricted_writes;
 }
 
 static void add_limitation(struct buf *out, const struct config *cfg,

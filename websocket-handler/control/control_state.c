@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "nostr/canonical.h"
+#include "ops/shared_config.h"
 
 enum { MAX_SHOWN = 80 };
 
@@ -22,6 +23,8 @@ void control_state_free(struct control_state *s)
     key_set_deinit(&s->banned_events);
     for (size_t i = 0; i < s->n_sentences; i++)
         free(s->sentence[i]);
+    free(s->auth_mode);
+    free(s->private_kinds);
     free(s);
 }
 
@@ -53,6 +56,15 @@ bool control_hides_json(const struct control_state *s, struct slice json)
 {
     return has_hex(&s->banned, canonical_pubkey(json)) ||
            has_hex(&s->banned_events, canonical_id(json));
+}
+
+const char *control_contradicts(const struct control_state *s, const struct shared_config *own)
+{
+    if (s->auth_mode && strcmp(s->auth_mode, auth_mode_name(own->auth_mode)) != 0)
+        return "AUTH_MODE is not the same as on the event handler";
+    if (s->private_kinds && strcmp(s->private_kinds, own->private_kinds) != 0)
+        return "PRIVATE_KINDS is not the same as on the event handler";
+    return NULL;
 }
 
 /* ---- reading ---- */
@@ -209,6 +221,16 @@ static bool read_wot(const json_t *object, struct control_state *s, struct buf *
     return refuse(error, "wot", "state must be off, ready, building or no-admin");
 }
 
+/* What event handlers of earlier versions do not say. */
+static bool read_settings(const json_t *object, struct control_state *s, struct buf *error)
+{
+    const json_t *settings = json_object_get(object, "settings");
+
+    s->restricted_writes = json_is_true(json_object_get(object, "restricted_writes"));
+    return !settings || (read_text(settings, "AUTH_MODE", &s->auth_mode, error) &&
+                         read_text(settings, "PRIVATE_KINDS", &s->private_kinds, error));
+}
+
 static bool read_state(const json_t *object, struct control_state *s, struct buf *error)
 {
     if (!json_is_object(object))
@@ -217,7 +239,8 @@ static bool read_state(const json_t *object, struct control_state *s, struct buf
            read_relay(object, s, error) && read_blocked(object, &s->blocked, error) &&
            read_keys(object, "banned_pubkeys", &s->banned, error) &&
            read_keys(object, "banned_events", &s->banned_events, error) &&
-           read_wot(object, s, error) && read_sentences(object, s, error);
+           read_wot(object, s, error) && read_sentences(object, s, error) &&
+           read_settings(object, s, error);
 }
 
 struct control_state *control_state_parse(struct slice json, struct buf *error)

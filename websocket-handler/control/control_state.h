@@ -25,6 +25,9 @@ struct control_state {
     uint64_t wot_members;
     char *sentence[CONTROL_MAX_SENTENCES]; /* what the relay takes, for people to read */
     size_t n_sentences;
+    bool restricted_writes; /* for NIP-11 */
+    /* The event handler's settings that must be the same here; NULL: it did not say. */
+    char *auth_mode, *private_kinds;
 };
 
 /*
@@ -36,6 +39,12 @@ struct control_state *control_state_parse(struct slice json, struct buf *error);
 /* Version 0, while nothing is known: bans nobody, changes nothing. */
 extern const struct control_state control_nothing;
 void control_state_free(struct control_state *s); /* NULL is fine */
+
+struct shared_config;
+
+/* NULL, or a static sentence that names a setting of privacy that the event handler has otherwise:
+ * what only one of the two services keeps to is kept from nobody. */
+const char *control_contradicts(const struct control_state *s, const struct shared_config *own);
 
 bool control_blocks(const struct control_state *s, const struct ip *ip);
 bool control_bans(const struct control_state *s, const struct pubkey *pk);

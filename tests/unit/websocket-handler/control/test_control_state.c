@@ -2,11 +2,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "base/hex.h"
 #include "control/control_state.h"
+#include "ops/shared_config.h"
 
 #define KEY_A "0100000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
 #define KEY_B "0200000000000000a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5"
@@ -58,6 +60,8 @@ static void everything_is_read(void **state)
     assert_int_equal(s->wot, WOT_NO_ADMIN);
     assert_int_equal(s->wot_members, 9);
     assert_int_equal(s->n_sentences, 2);
+    assert_false(s->restricted_writes);
+    assert_null(s->auth_mode);
     assert_string_equal(s->sentence[1], "Two.");
     assert_true(control_blocks(s, &known) && control_blocks(s, &net));
     assert_false(control_blocks(s, &neighbour));
@@ -86,6 +90,31 @@ static void nothing_known_concerns_nobody(void **state)
     assert_false(control_hides(s, &ev) || control_hides(&control_nothing, &ev));
     assert_false(control_blocks(s, &zero) || control_blocks(&control_nothing, &zero));
     assert_int_equal(s->wot, WOT_OFF);
+    control_state_free(s);
+}
+
+static void contradicting_settings_are_named(void **state)
+{
+    static const char ending[] = ",\"restricted_writes\":true,\"settings\":{\"AUTH_MODE\":"
+                                 "\"members\",\"PRIVATE_KINDS\":\"30078\"}}";
+    const char *plain = STATE("0", "\"\"", RELAY, "[]", "[]", "[]", WOT, "[]");
+    struct shared_config own = {.auth_mode = AUTH_PRIVATE, .private_kinds = (char *)"30078"};
+    struct control_state *s = parse(plain);
+    char text[2048];
+
+    (void)state;
+    assert_null(control_contradicts(s, &own));
+    control_state_free(s);
+    snprintf(text, sizeof text, "%.*s%s", (int)strlen(plain) - 1, plain, ending);
+    s = parse(text);
+    assert_true(s->restricted_writes);
+    assert_ptr_equal(strstr(control_contradicts(s, &own), "AUTH_MODE "),
+                     control_contradicts(s, &own));
+    own.auth_mode = AUTH_MEMBERS;
+    assert_null(control_contradicts(s, &own));
+    own.private_kinds = (char *)"";
+    assert_ptr_equal(strstr(control_contradicts(s, &own), "PRIVATE_KINDS "),
+                     control_contradicts(s, &own));
     control_state_free(s);
 }
 
@@ -140,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_read),
         cmocka_unit_test(nothing_known_concerns_nobody),
+        cmocka_unit_test(contradicting_settings_are_named),
         cmocka_unit_test(half_a_state_is_none),
     };
 
