@@ -277,7 +277,6 @@ static int run(struct event_handler *eh)
     eh->current = &eh->cfg;
     log_open("event-handler", eh->cfg.shared.log_levels,
              (enum log_format)eh->cfg.shared.log_format);
-    set_up_signals();
     event_handler_metrics_open();
     private_kinds_configure(eh->cfg.shared.private_kinds);
     verify_setup();
@@ -343,6 +342,8 @@ static int with_config(enum mode mode)
     struct event_handler eh = {0};
     int status = EXIT_SUCCESS;
 
+    if (mode == MODE_RUN)
+        set_up_signals(); /* reading the settings may take seconds: SIGHUP waits for it */
     if ((mode == MODE_HEALTHCHECK ? config_load_plain(&eh.cfg) : config_load(&eh.cfg)) != OK)
         status = EXIT_BAD_CONFIG; /* which names the setting */
     else if (mode == MODE_CHECK)

@@ -1,6 +1,7 @@
 /*
  * The front end: WebSocket clients on one side, event handlers and Redis on the other.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -69,6 +70,7 @@ static int run(const char *option)
     struct config cfg;
     int status = EX_OK;
 
+    signal(SIGHUP, SIG_IGN); /* until there is somebody who reads the settings again */
     if (config_load(&cfg) != OK)
         return EXIT_BAD_CONFIG;
     if (strcmp(option, "--check-config") == 0) {

@@ -39,6 +39,15 @@ for (const workers of ['1', '2']) describe(`reload with ${workers} worker(s)`, (
         assert.match(handler.output, /needs a restart" name=READ_WORKERS old=4 new=2/);
     });
 
+    it('SIGHUP during the start waits until it is over', async () => {
+        const words = Array.from({ length: 3000 }, () => `${word()}${word()}`).join(',');
+        for (const started of [await stack.extraHandler({ POLICY_BLOCKED_WORDS: words }, { ready: false }), await stack.extraFront({}, { ready: false })]) {
+            for (let i = 0; i < 40; i++) await new Promise((resolve) => setTimeout(() => resolve(i > 16 && started.signal('SIGHUP')), 25));
+            await until(async () => { assert.equal(started.exitCode, null); return (await fetch(`http://127.0.0.1:${started.port}/readyz`).then((r) => r.status, () => 0)) === 200; }, { ms: 10000, what: `${started.name} to be ready` });
+            await started.terminate();
+        }
+    });
+
     it('a bad file changes nothing and is named', async () => {
         hup('RELAY_NAME=Never\nPOLICY_DENY_KINDS=seven\nMAX_SUBSCRIPTIONS=many\n');
         await until(() => /POLICY_DENY_KINDS: "seven"/.test(handler.output) && /they stay as they were/.test(handler.output), { what: 'the event handler to complain' });
