@@ -324,14 +324,14 @@ static int print(void (*write)(struct buf *))
 
 static void write_help(struct buf *out)
 {
-    buf_add_str(
-        out, "event-handler: stores and finds the events of a Tandem relay.\n\n"
-             "  --help             this\n"
-             "  --version          the version\n"
-             "  --check-config     reads the settings, says whether they are good, and exits\n"
-             "  --config-markdown  the settings as Markdown\n"
-             "  --healthcheck      asks the event handler on this machine whether it is alive\n\n"
-             "Settings come from the environment:\n\n");
+    buf_add_str(out,
+                "Usage: event-handler [option]\n\n"
+                "Tandem's event handler: checks, stores and finds the events of a relay.\n\n"
+                "  --check-config      check the settings and exit\n"
+                "  --config-markdown   print the settings as docs/CONFIG.md has them\n"
+                "  --healthcheck       ask the event handler on this machine whether it is alive\n"
+                "  --help              this text\n"
+                "  --version           print the version\n\n");
     config_help(out);
 }
 

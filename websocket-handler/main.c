@@ -31,15 +31,13 @@ static int print(void (*write)(struct buf *))
 
 static void write_help(struct buf *out)
 {
-    buf_add_str(out,
-                "Usage: websocket-handler [option]\n\n"
-                "Tandem's front end: serves Nostr clients over WebSocket. Settings come from the "
-                "environment.\n\n"
-                "  --check-config      check the settings and exit\n"
-                "  --config-markdown   print the settings as docs/CONFIG.md has them\n"
-                "  --healthcheck       ask the relay on this machine whether it is alive\n"
-                "  --help              this text\n"
-                "  --version           print the version\n\n");
+    buf_add_str(out, "Usage: websocket-handler [option]\n\n"
+                     "Tandem's front end: serves Nostr clients over WebSocket.\n\n"
+                     "  --check-config      check the settings and exit\n"
+                     "  --config-markdown   print the settings as docs/CONFIG.md has them\n"
+                     "  --healthcheck       ask the relay on this machine whether it is alive\n"
+                     "  --help              this text\n"
+                     "  --version           print the version\n\n");
     config_help(out);
 }
 
