@@ -99,6 +99,10 @@ describe('the files', () => {
                 await one.end();
             });
 
+    it('publish one port: of a range the next one would be taken after each upgrade, and the proxy would find nobody', () => {
+        assert.match(readFileSync(join(root, 'docker-compose.override.yml'), 'utf8'), /- \$\{PUBLISH:-127\.0\.0\.1:8008\}:8008\n/);
+    });
+
     it('pass on nothing but settings that exist', async () => {
         const text = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
         for (const name of images) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The dashboard and the alerts name only metrics that exist, every alert has its paragraph in docs/RUNBOOK.md, and the
+# The dashboard and the alerts name only metrics that exist, every alert has its paragraph in docs/OPERATIONS.md, and the
 # files parse.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -22,7 +22,7 @@ while read -r name; do
     exists "$name" || complain "$name is no metric of ours"
 done < <(grep -rhoE 'tandem_[a-z_]+' $dir | sort -u)
 while read -r alert; do
-    grep -q "^## $alert$" docs/RUNBOOK.md || complain "$alert has no paragraph in docs/RUNBOOK.md"
+    grep -q "^### $alert$" docs/OPERATIONS.md || complain "$alert has no paragraph in docs/OPERATIONS.md"
 done < <(sed -n 's/^ *- alert: *//p' $dir/alerts.yml)
 python3 - $dir/grafana-dashboard.json <<'PY' || status=1
 import json, sys
