@@ -119,25 +119,31 @@ static void look(struct watcher *w)
 
 /* ---- waiting ---- */
 
-static void drop_notices(struct db *db)
+/* Takes the notices that are there; were there any? */
+static bool take_notices(struct db *db)
 {
     PGnotify *notice;
+    bool any = false;
 
     if (!db->conn)
-        return;
+        return false;
     PQconsumeInput(db->conn);
-    while ((notice = PQnotifies(db->conn)))
+    while ((notice = PQnotifies(db->conn))) {
         PQfreemem(notice);
+        any = true;
+    }
+    return any;
 }
 
-/* Until a notice comes, or for a second; false when it is time to stop. */
+/* Until a notice comes, or for a second; false when it is time to stop. One that came along with
+ * the answer to a query has been read from the socket by then: poll() would not tell of it. */
 static bool wait_for_notice(struct watcher *w)
 {
     struct pollfd fds[] = {{.fd = w->stop_fd, .events = POLLIN},
                            {.fd = w->db.conn ? PQsocket(w->db.conn) : -1, .events = POLLIN}};
 
-    poll(fds, 2, POLL_MS);
-    drop_notices(&w->db);
+    poll(fds, 2, take_notices(&w->db) ? 0 : POLL_MS);
+    take_notices(&w->db);
     return !(fds[0].revents & POLLIN);
 }
 
