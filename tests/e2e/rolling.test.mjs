@@ -26,6 +26,7 @@ class Subscriber {
     }
 
     connect() {
+        if (!running) return;
         const ws = this.ws = new WebSocket(balancer.url, { perMessageDeflate: false, handshakeTimeout: 10000 });
         this.here = new Set(); // what came over this connection
         this.live = false; // its stored events are all there
@@ -91,12 +92,13 @@ class Publisher {
         while (running) {
             const topic = topics[(this.n * PUBLISHERS + this.number) % TOPICS];
             const event = this.person.event({ content: `${this.n++}`, tags: [['t', topic]] });
-            while (!(await this.offer(event))) await sleep(100);
+            while (!(await this.offer(event)) && running) await sleep(100);
+            if (!running) break;
             this.acked.push({ id: event.id, topic });
             this.slowest = Math.max(this.slowest, now() - event.created_at);
             await sleep(20);
         }
-        this.client.kill();
+        this.client?.kill();
     }
 }
 
@@ -172,8 +174,8 @@ before(async () => {
 after(async () => {
     running = false;
     for (const s of subscribers ?? []) s.ws.terminate();
-    await balancer?.stop();
     await Promise.all([...(publishers ?? []), reader].map((c) => c?.done));
+    await balancer?.stop();
     await stack?.stop();
 });
 
