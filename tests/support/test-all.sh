@@ -16,7 +16,7 @@ totals() {
 
 # step NAME COMMAND...: a command that fails without having recorded a failure is one.
 step() {
-    local name=$1 before after status
+    local name=$1 before after status started=$SECONDS
     shift
     before=$(totals | cut -d' ' -f2)
     echo
@@ -28,6 +28,7 @@ step() {
         echo "$name: failed"
         echo "$name 0 1" >>"$TANDEM_RESULTS"
     fi
+    echo "$name: $((SECONDS - started)) s"
 }
 
 # check NAME COMMAND...: a step that is itself one test.
