@@ -42,13 +42,14 @@ struct task { /* what a stored event asks for */
 struct manage {
     struct manage_setup setup;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the next seven */
+    pthread_mutex_t lock; /* guards the next eight */
     pthread_cond_t wake;
     struct list requests;
     size_t n_requests;
     struct list tasks;
     struct list joins; /* items of the ingest: kinds 28934 and 28936 */
     size_t n_tasks;    /* of both */
+    bool missed;       /* a stored report may not be in the queue */
     bool stopping;
     /* The thread's own. */
     struct db db;
@@ -142,6 +143,14 @@ static bool enqueue(struct manage *m, struct list *queue, struct list *link)
     return fits;
 }
 
+/* To be looked for where it is stored. */
+static void miss_report(struct manage *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->missed = true;
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void on_stored(const struct event *ev, void *ctx)
 {
     struct manage *m = ctx;
@@ -158,8 +167,8 @@ static void on_stored(const struct event *ev, void *ctx)
     access_release(view);
     if (wanted && enqueue(m, &m->tasks, &t->link))
         return;
-    if (wanted)
-        log_warn("manage", "too many reports wait: one was not taken note of", "");
+    if (wanted || !t)
+        miss_report(m);
     free(t);
 }
 
@@ -190,10 +199,12 @@ static void do_task(struct manage *m, const struct task *t)
 
     if (!err)
         err = t->vanish ? membership_forget(&m->db, view, &t->pubkey)
-                        : report_take(&m->db, m->setup.cfg, &t->report);
+                        : report_take(&m->db, view->cfg, &t->report);
     access_release(view);
-    if (err)
-        log_warn("manage", "a report or a departure could not be noted", "");
+    if (!err)
+        return;
+    log_warn("manage", "a report or a departure could not be noted: will be tried again", "");
+    miss_report(m);
 }
 
 static void do_join(struct manage *m, struct ingest_item *item)
@@ -244,6 +255,25 @@ static bool follow_up(struct manage *m)
     return !err && (more_moves || more_events);
 }
 
+/* Reports that an event handler has stored but not taken note of, by what is known of people now;
+ * departures are found by membership_clean(). */
+static void catch_up(struct manage *m)
+{
+    struct access_view *view = access_acquire(m->setup.access);
+    bool known =
+        view->lists->version > 0 && (!view->cfg->wot_enabled || view->trust->generation > 0);
+    bool missed;
+
+    pthread_mutex_lock(&m->lock);
+    missed = m->missed && known;
+    if (missed)
+        m->missed = false;
+    pthread_mutex_unlock(&m->lock);
+    if (missed && (db_ready(&m->db) != OK || reports_catch_up(&m->db, view) != OK))
+        miss_report(m);
+    access_release(view);
+}
+
 static void clean(struct manage *m)
 {
     struct access_view *view = access_acquire(m->setup.access);
@@ -258,6 +288,7 @@ static void tick(struct manage *m)
     uint64_t now = clock_mono_ms();
 
     m->tick_ms = follow_up(m) ? now : now + TICK_MS;
+    catch_up(m);
     if (now < m->clean_ms)
         return;
     m->clean_ms = now + CLEAN_MS;
@@ -330,6 +361,7 @@ struct manage *manage_start(const struct manage_setup *setup)
     if (!m)
         return NULL;
     m->setup = *setup;
+    m->missed = true; /* by the process before this one */
     m->target = config_write_target(setup->cfg, "manage");
     m->writer_target = config_write_target(setup->cfg, "restore");
     db_init(&m->db, &m->target, session_settings);

@@ -6,7 +6,10 @@
 #include "base/hex.h"
 #include "config.h"
 
-#define OPEN_MOST "10000" /* a queue that nobody works through stops growing */
+#define OPEN_MOST "10000"  /* a queue that nobody works through stops growing */
+#define MISSED_MOST "1000" /* events looked at, the newest */
+
+enum { MISSED_SECONDS = 86400, EVENT_ARENA_CAP = 64 * 1024 * 1024 };
 
 /* ---- reading ---- */
 
@@ -56,10 +59,8 @@ bool report_read(const struct event *ev, const struct access_view *view, struct 
 
 /* ---- the queue ---- */
 
-/* *open: how many admins and trusted people have an open report of the target, 0 when this one was
- * there already. */
-static enum err insert(struct db *db, const struct report *r, const uint8_t target[32],
-                       int64_t *open)
+/* False in *added when this reporter has reported the target before, or the queue is full. */
+static enum err insert(struct db *db, const struct report *r, const uint8_t target[32], bool *added)
 {
     const char *tier = tier_name(r->tier), *kind = r->of_events ? "event" : "pubkey";
     struct db_params p;
@@ -75,18 +76,36 @@ static enum err insert(struct db *db, const struct report *r, const uint8_t targ
     db_param_text(&p, r->reason, strlen(r->reason));
     db_param_bytes(&p, r->event.b, sizeof r->event.b);
     db_param_int8(&p, clock_unix());
-    err = db_exec(
-        db, "report_insert",
-        "WITH new AS (INSERT INTO reports (target_kind, target, reporter, tier, type, reason, "
-        "event_id, reported_at)"
-        " SELECT $1::text, $2::bytea, $3::bytea, $4::text, $5::text, $6::text, $7::bytea, "
-        "$8::bigint"
-        " WHERE (SELECT count(*) FROM reports WHERE state = 'open') < " OPEN_MOST
-        " ON CONFLICT (target, reporter) DO NOTHING RETURNING tier)"
-        " SELECT (SELECT count(*) FROM new WHERE tier IN ('admin', 'trusted')) * (1 + (SELECT "
-        "count(*) FROM reports"
-        " WHERE target = $2 AND state = 'open' AND tier IN ('admin', 'trusted')))",
-        &p, &rows);
+    err = db_exec(db, "report_insert",
+                  "INSERT INTO reports (target_kind, target, reporter, tier, type, reason, "
+                  "event_id, reported_at)"
+                  " SELECT $1::text, $2::bytea, $3::bytea, $4::text, $5::text, $6::text, "
+                  "$7::bytea, $8::bigint"
+                  " WHERE (SELECT count(*) FROM reports WHERE state = 'open') < " OPEN_MOST
+                  " ON CONFLICT (target, reporter) DO NOTHING RETURNING id",
+                  &p, &rows);
+    db_params_reset(&p);
+    if (err)
+        return err;
+    *added = PQntuples(rows) > 0;
+    PQclear(rows);
+    return OK;
+}
+
+/* How many admins and trusted people have an open report of the target. Asked when the own one is
+ * committed: of several event handlers that take one at the same moment, the last sees them all. */
+static enum err count_open(struct db *db, const uint8_t target[32], int64_t *open)
+{
+    struct db_params p;
+    PGresult *rows;
+    enum err err;
+
+    db_params_init(&p);
+    db_param_bytes(&p, target, 32);
+    err = db_exec(db, "reports_count",
+                  "SELECT count(*) FROM reports WHERE target = $1::bytea AND state = 'open'"
+                  " AND tier IN ('admin', 'trusted')",
+                  &p, &rows);
     db_params_reset(&p);
     if (err)
         return err;
@@ -123,20 +142,70 @@ static enum err hide(struct db *db, const struct config *cfg, const uint8_t targ
     return err;
 }
 
+/* Only a report that is new, and by somebody who counts, can make the number up. */
+static enum err take_one(struct db *db, const struct config *cfg, const struct report *r,
+                         const uint8_t target[32])
+{
+    int64_t open = 0;
+    bool added;
+    enum err err = insert(db, r, target, &added);
+
+    if (err || !added || !r->of_events || r->tier > TIER_TRUSTED || cfg->mod_auto_hide_reports == 0)
+        return err;
+    err = count_open(db, target, &open);
+    return err || open < cfg->mod_auto_hide_reports ? err : hide(db, cfg, target, open);
+}
+
 enum err report_take(struct db *db, const struct config *cfg, const struct report *r)
 {
     enum err err = OK;
 
-    for (size_t i = 0; !err && i < r->n_targets; i++) {
-        int64_t open = 0;
-
-        err = insert(db, r, r->target[i], &open);
-        if (!err && r->of_events && cfg->mod_auto_hide_reports > 0 &&
-            open >= cfg->mod_auto_hide_reports)
-            err = hide(db, cfg, r->target[i], open);
-    }
+    for (size_t i = 0; !err && i < r->n_targets; i++)
+        err = take_one(db, cfg, r, r->target[i]);
     return err;
 }
+
+/* ---- what was missed ---- */
+
+static enum err take_stored(struct db *db, const struct access_view *view, struct slice json)
+{
+    static const struct event_limits any = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
+    struct arena arena;
+    struct event ev;
+    struct report report;
+    const char *error;
+    bool has_id;
+    enum err err = OK;
+
+    arena_init(&arena, EVENT_ARENA_CAP);
+    if (event_parse(json, &any, &arena, &ev, &has_id, &error) && report_read(&ev, view, &report))
+        err = report_take(db, view->cfg, &report);
+    arena_deinit(&arena);
+    return err;
+}
+
+enum err reports_catch_up(struct db *db, const struct access_view *view)
+{
+    char since[24];
+    const char *value = since;
+    PGresult *rows;
+    enum err err;
+
+    snprintf(since, sizeof since, "%lld", (long long)clock_unix() - MISSED_SECONDS);
+    err =
+        sql_text(db, "reports_missed",
+                 "SELECT e.event FROM (SELECT id, event, created_at, tie FROM events WHERE kind = "
+                 "1984 AND created_at >= $1::text::bigint ORDER BY created_at DESC, tie DESC "
+                 "LIMIT " MISSED_MOST ") e WHERE NOT EXISTS (SELECT FROM reports r WHERE "
+                 "r.event_id = e.id) ORDER BY e.created_at, e.tie",
+                 1, &value, &rows);
+    for (int row = 0; !err && row < PQntuples(rows); row++)
+        err = take_stored(db, view, db_get_slice(rows, row, 0));
+    PQclear(rows);
+    return err;
+}
+
+/* ---- the end of a report ---- */
 
 void reports_resolve(struct change *c, const char *target, const char *state)
 {

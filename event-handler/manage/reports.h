@@ -33,6 +33,10 @@ NODISCARD bool report_read(const struct event *ev, const struct access_view *vie
 NODISCARD enum err report_take(struct db *db, const struct config *cfg,
                                const struct report *report);
 
+/* Takes the reports of the last day that are stored and not in the queue: those that waited when
+ * their event handler ended, or when the database was away. Errors as db_exec(). */
+NODISCARD enum err reports_catch_up(struct db *db, const struct access_view *view);
+
 /* Within a change: the open reports of target (hex) are dealt with. state: "acted", "dismissed". */
 void reports_resolve(struct change *c, const char *target, const char *state);
 

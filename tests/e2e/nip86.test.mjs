@@ -291,11 +291,23 @@ describe('reports', () => {
         assert.deepEqual(await mine.call('listreports'), []);
         assert.deepEqual((await mine.call('listaudit', 3)).map((e) => [e.method, e.reason]), [['resolvereport', ''], ['resolvereport', 'indeed'], ['resolvereport', '']]);
     });
+    it('is found again when its event handler died before it was taken note of', async () => {
+        const p = new Person(), e = p.note(word());
+        await a.accept(e);
+        await a.accept(report(new Person(), [['e', e.id, 'spam'], ['p', p.pubkey]]));
+        await until(async () => (await mine.call('listreports')).length === 1);
+        await stack.sql('DELETE FROM reports WHERE state = \'open\''); // as if it had never been written
+        await stack.handlers[1].kill();
+        await stack.handlers[1].start();
+        await until(async () => (await mine.call('listreports')).some((r) => r.target === e.id), { ms: 15000 });
+        assert.equal((await mine.call('listreports')).length, 1); // and none of those that were dealt with
+        await mine.call('resolvereport', e.id, 'dismiss');
+    });
 });
 
 describe('automatic hiding', () => {
     it('happens when as many trusted people as configured agree, and a moderator can take it back', async () => {
-        const second = await startStack({ frontEnds: 1, env: { INTERNAL_TOKEN: TOKEN, ADMIN_PUBKEY: admin.pubkey, MOD_AUTO_HIDE_REPORTS: '2' } });
+        const second = await startStack({ frontEnds: 2, eventHandlers: 2, env: { INTERNAL_TOKEN: TOKEN, ADMIN_PUBKEY: admin.pubkey, MOD_AUTO_HIDE_REPORTS: '2' } });
         try {
             const m = new Manager(second, null), c = await Client.open(second.url()), p = new Person(), e = p.note(word()), people = [new Person(), new Person(), new Person()];
             for (const x of people.slice(1)) await m.call('allowpubkey', x.pubkey);
@@ -310,6 +322,15 @@ describe('automatic hiding', () => {
             assert.deepEqual(await m.call('listbannedevents'), []);
             await until(async () => (await c.ids({ ids: [e.id] })).length === 1, { ms: 15000 });
             c.close();
+            // Two at the same moment, through two event handlers: one of them sees that it is the second.
+            const both = await Promise.all([0, 1].map((i) => Client.open(second.url(i))));
+            for (let round = 0; round < 5; round++) {
+                const next = p.note(word());
+                await both[0].accept(next);
+                await Promise.all(both.map((client, i) => client.accept(people[i + 1].event({ kind: 1984, tags: [['e', next.id, 'spam'], ['p', p.pubkey]] }))));
+                await until(async () => (await m.call('listbannedevents')).length === round + 1);
+            }
+            for (const client of both) client.close();
         } finally {
             await second.stop();
         }
