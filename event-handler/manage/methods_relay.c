@@ -36,20 +36,45 @@ enum err method_changerelayicon(struct manage_call *call)
 
 /* ---- kinds ---- */
 
-static bool any_allowed(struct change *c)
+/* Is a kind other than key on the list of the only kinds that are taken? */
+static bool others_allowed(struct change *c, const char *key)
 {
-    const char *area = "allowed-kind";
     PGresult *r = NULL;
     bool any = false;
 
     if (!c->err)
-        c->err =
-            sql_text(c->db, "any_in_area",
-                     "SELECT EXISTS (SELECT FROM moderation WHERE area = $1::text)", 1, &area, &r);
+        c->err = sql_text(c->db, "others_allowed",
+                          "SELECT EXISTS (SELECT FROM moderation WHERE area = 'allowed-kind'"
+                          " AND key <> $1::text)",
+                          1, &key, &r);
     if (!c->err)
         any = db_get_bool(r, 0, 0);
     PQclear(r);
     return any;
+}
+
+/* An empty list takes every kind, so the last one may not leave it this way. */
+static void refuse_kind(struct manage_call *call, struct change *c, const char *key)
+{
+    json_t *allowed = change_get(c, "allowed-kind", key);
+
+    if (allowed && !others_allowed(c, key) && !c->err)
+        c->err = manage_refuse(call,
+                               "this is the only kind that is allowed: allow another one first, or "
+                               "undo what allowed it to take every kind");
+    json_decref(allowed);
+    change_put(c, "denied-kind", key, json_object());
+    change_put(c, "allowed-kind", key, NULL);
+}
+
+static void allow_kind(struct change *c, const char *key)
+{
+    json_t *denied = change_get(c, "denied-kind", key);
+
+    change_put(c, "denied-kind", key, NULL);
+    if (!denied || others_allowed(c, key))
+        change_put(c, "allowed-kind", key, json_object());
+    json_decref(denied);
 }
 
 /*
@@ -59,7 +84,6 @@ static bool any_allowed(struct change *c)
 static enum err set_kind(struct manage_call *call, bool allow)
 {
     struct change_author author = manage_author(call);
-    json_t *denied;
     struct change c;
     char key[8];
     int64_t kind;
@@ -68,16 +92,10 @@ static enum err set_kind(struct manage_call *call, bool allow)
         return ERR_INVALID;
     snprintf(key, sizeof key, "%d", (int)kind);
     change_begin(&c, call->db, &author);
-    denied = change_get(&c, "denied-kind", key);
-    if (!allow) {
-        change_put(&c, "denied-kind", key, json_object());
-        change_put(&c, "allowed-kind", key, NULL);
-    } else {
-        change_put(&c, "denied-kind", key, NULL);
-        if (!denied || any_allowed(&c))
-            change_put(&c, "allowed-kind", key, json_object());
-    }
-    json_decref(denied);
+    if (allow)
+        allow_kind(&c, key);
+    else
+        refuse_kind(call, &c, key);
     return change_end(&c, "", 0);
 }
 

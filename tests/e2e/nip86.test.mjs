@@ -136,6 +136,8 @@ describe('NIP-86', () => {
         await a.accept(p.note(word()));
         await mine.call('disallowkind', 5);
         assert.deepEqual([await mine.call('listallowedkinds'), await mine.call('listdisallowedkinds')], [[1], [5]]);
+        await assert.rejects(mine.call('disallowkind', 1), /only kind that is allowed/); // every other kind would be taken
+        assert.deepEqual(await mine.call('listallowedkinds'), [1]);
         const log = await mine.call('listaudit', 10);
         for (const entry of log.filter((e) => /kind$/.test(e.method) && e.undone_by === null).slice(0, 3)) await mine.call('undo', entry.id);
         assert.deepEqual([await mine.call('listallowedkinds'), await mine.call('listdisallowedkinds')], [[], []]);
