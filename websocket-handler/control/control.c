@@ -16,6 +16,15 @@ enum {
     LOG_EVERY_MS = 10000,
 };
 
+/* An answer that is being read: with a hundred thousand bans that takes longer than the loop has.
+ */
+struct reading {
+    uv_work_t work;
+    struct control *control; /* NULL: nobody waits for it any more */
+    struct buf body, error;
+    struct control_state *state;
+};
+
 struct control {
     uv_timer_t timer; /* the next fetch */
     uv_loop_t *loop;
@@ -27,6 +36,7 @@ struct control {
     bool known;                  /* an answer has come */
     struct handler_sink sink;
     struct handler_call *call; /* the fetch under way */
+    struct reading *reading;   /* its answer, then */
     struct backoff backoff;
     struct log_gate gate;
 };
@@ -62,42 +72,103 @@ static void put_in_force(struct control *c, struct control_state *next)
     control_state_free(last);
 }
 
-/* False when it is malformed. An answer from behind is passed over. */
-static bool take_answer(struct control *c, struct slice body)
+/* The fetch is over: when is the next one? */
+static void finish(struct control *c, bool good)
 {
-    struct buf error;
-    struct control_state *next;
-
-    buf_init(&error, KIB);
-    next = control_state_parse(body, &error);
-    if (!next) {
-        buf_add_char(&error, '\0');
-        log_bad(c, "malformed answer of /v1/control", error.failed ? "" : error.ptr);
-    } else if (next->version >= c->least) {
-        put_in_force(c, next);
-    } else {
-        control_state_free(next);
-    }
-    buf_deinit(&error);
-    return next != NULL;
-}
-
-static void on_answer(struct handler_sink *sink, const struct handler_result *r)
-{
-    struct control *c = container_of(sink, struct control, sink);
-    bool good = r->err == OK && take_answer(c, r->body);
-
-    c->call = NULL;
-    if (r->status == 404) /* an event handler from before there was moderation */
-        good = c->known = true;
-    else if (r->err != OK)
-        log_bad(c, "cannot fetch the moderation state", r->sentence);
     metric_add(M_CONTROL_FETCHES, good ? FETCH_METRIC_DONE : FETCH_METRIC_FAILED, 1);
     if (good && c->least >= c->wanted) {
         backoff_reset(&c->backoff);
         fetch_in(c, REFRESH_MS);
     } else {
         fetch_in(c, backoff_next(&c->backoff));
+    }
+}
+
+/* ---- reading, on a thread of libuv's ---- */
+
+static void free_reading(struct reading *r)
+{
+    buf_deinit(&r->body);
+    buf_deinit(&r->error);
+    control_state_free(r->state);
+    free(r);
+}
+
+static void read_body(uv_work_t *work)
+{
+    struct reading *r = container_of(work, struct reading, work);
+
+    r->state = control_state_parse(buf_slice(&r->body), &r->error);
+}
+
+/* Back on the loop. An answer from behind is passed over. */
+static void on_read(uv_work_t *work, int status)
+{
+    struct reading *r = container_of(work, struct reading, work);
+    struct control *c = r->control;
+
+    (void)status; /* it is never cancelled */
+    if (c) {
+        bool good = r->state != NULL;
+
+        c->reading = NULL;
+        if (!good) {
+            buf_add_char(&r->error, '\0');
+            log_bad(c, "malformed answer of /v1/control", r->error.failed ? "" : r->error.ptr);
+        } else if (r->state->version >= c->least) {
+            put_in_force(c, r->state);
+            r->state = NULL;
+        }
+        finish(c, good);
+    }
+    free_reading(r);
+}
+
+/* False without memory. */
+static bool start_reading(struct control *c, struct slice body)
+{
+    struct reading *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return false;
+    r->control = c;
+    buf_init(&r->body, CONTROL_MAX_BYTES);
+    buf_init(&r->error, KIB);
+    buf_add_slice(&r->body, body);
+    if (r->body.failed || uv_queue_work(c->loop, &r->work, read_body, on_read) != 0) {
+        free_reading(r);
+        return false;
+    }
+    c->reading = r;
+    return true;
+}
+
+/* What is under way would be of the database that was, or has nobody left to be given to. */
+static void forget_fetch(struct control *c)
+{
+    handler_call_cancel(c->call);
+    c->call = NULL;
+    if (c->reading)
+        c->reading->control = NULL;
+    c->reading = NULL;
+}
+
+/* ---- fetching ---- */
+
+static void on_answer(struct handler_sink *sink, const struct handler_result *r)
+{
+    struct control *c = container_of(sink, struct control, sink);
+
+    c->call = NULL;
+    if (r->status == 404) { /* an event handler from before there was moderation */
+        c->known = true;
+        finish(c, true);
+    } else if (r->err != OK) {
+        log_bad(c, "cannot fetch the moderation state", r->sentence);
+        finish(c, false);
+    } else if (!start_reading(c, r->body)) {
+        log_bad(c, "cannot read the moderation state", "out of memory");
+        finish(c, false);
     }
 }
 
@@ -109,8 +180,8 @@ static void fetch(uv_timer_t *timer)
     const struct handler_request req = {
         .route = HANDLER_CONTROL, .idle_ms = FETCH_IDLE_MS, .max_collect = CONTROL_MAX_BYTES};
 
-    if (c->call)
-        return; /* its answer leads on */
+    if (c->call || c->reading)
+        return; /* their end leads on */
     c->call = handler_call_start(c->client, &req, &c->sink);
     if (!c->call)
         fetch_in(c, backoff_next(&c->backoff));
@@ -150,8 +221,7 @@ void control_heard(struct control *c, uint64_t version)
 
 void control_restarted(struct control *c)
 {
-    handler_call_cancel(c->call); /* its answer would be of the database that was */
-    c->call = NULL;
+    forget_fetch(c);
     c->least = c->wanted = 0;
     fetch_in(c, 0);
 }
@@ -174,6 +244,6 @@ void control_stop(struct control *c)
 {
     if (!c)
         return;
-    handler_call_cancel(c->call);
+    forget_fetch(c);
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }

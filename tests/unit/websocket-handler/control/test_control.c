@@ -63,7 +63,14 @@ static void answer(const struct handler_result *r)
     sink->ops->done(sink, r);
 }
 
-static void answer_version(unsigned version)
+/* Turns the loop until the answer has been read. */
+static void read_answer(void)
+{
+    while (loop.active_reqs.count > 0)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void send_version(unsigned version)
 {
     char json[300];
 
@@ -73,6 +80,12 @@ static void answer_version(unsigned version)
              "\"wot\":{\"state\":\"off\",\"members\":0},\"policy\":[]}",
              version);
     answer(&(struct handler_result){.status = 200, .body = slice_str(json)});
+}
+
+static void answer_version(unsigned version)
+{
+    send_version(version);
+    read_answer();
 }
 
 /* Turns the loop until a fetch has begun. */
@@ -187,6 +200,7 @@ static void failures_are_retried_and_take_nothing_back(void **state)
         control_heard(control, 3);
         expect_fetch();
         answer(&failures[i]);
+        read_answer();
         assert_int_equal(control_current(control)->version, 2);
         assert_true(ready());
     }
@@ -245,6 +259,39 @@ static void what_was_asked_before_the_restart_does_not_count(void **state)
     assert_int_equal(in_force, 4);
 }
 
+static void an_answer_is_not_read_on_the_loop(void **state)
+{
+    (void)state;
+    send_version(6);
+    assert_int_equal(n_changes, 0);
+    assert_false(ready());
+    control_heard(control, 7); /* meanwhile: asks when the answer has been read */
+    uv_run(&loop, UV_RUN_NOWAIT);
+    read_answer();
+    assert_int_equal(in_force, 6);
+    expect_fetch();
+    answer_version(7);
+    assert_int_equal(in_force, 7);
+}
+
+static void what_is_read_during_a_restart_does_not_count(void **state)
+{
+    (void)state;
+    send_version(50);
+    control_restarted(control);
+    read_answer();
+    assert_int_equal(n_changes, 0);
+    expect_fetch();
+    answer_version(4);
+    assert_int_equal(in_force, 4);
+}
+
+static void it_may_stop_while_an_answer_is_read(void **state)
+{
+    (void)state;
+    send_version(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +301,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(news_during_a_fetch_lead_to_another, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_asked_before_the_restart_does_not_count, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(an_answer_is_not_read_on_the_loop, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_read_during_a_restart_does_not_count, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(it_may_stop_while_an_answer_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_are_retried_and_take_nothing_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_handler_without_moderation_knows_nothing, setup,
