@@ -1,11 +1,12 @@
 #include "control/control_state.h"
 
-#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hex.h"
 #include "nostr/canonical.h"
 #include "ops/shared_config.h"
+#include "json/jread.h"
 
 enum { MAX_SHOWN = 80 };
 
@@ -67,196 +68,318 @@ const char *control_contradicts(const struct control_state *s, const struct shar
     return NULL;
 }
 
-/* ---- reading ---- */
+/* ---- reading: a member of the wrong type ends it, with a reason in error ---- */
 
-static bool refuse(struct buf *error, const char *member, const char *why)
+struct reading {
+    struct jread json;
+    struct control_state *s;
+    struct buf *error;
+};
+
+static bool refuse(struct reading *r, const char *member, const char *why)
 {
-    buf_printf(error, "%s: %s", member, why);
+    buf_printf(r->error, "%s: %s", member, why);
     return false;
 }
 
-static bool refuse_entry(struct buf *error, const char *member, const char *entry, const char *why)
+static bool refuse_entry(struct reading *r, const char *member, struct slice entry, const char *why)
 {
-    buf_printf(error, "%s: \"%.*s\" %s", member, MAX_SHOWN, entry, why);
+    size_t n = entry.len < MAX_SHOWN ? entry.len : MAX_SHOWN;
+
+    buf_printf(r->error, "%s: \"%.*s\" %s", member, (int)n, entry.ptr, why);
     return false;
 }
 
-static bool read_u64(const json_t *object, const char *member, uint64_t *out, struct buf *error)
+static bool read_u64(struct reading *r, const char *member, uint64_t *out)
 {
-    const json_t *value = json_object_get(object, member);
+    int64_t value;
 
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return refuse(error, member, "must be a number from 0");
-    *out = (uint64_t)json_integer_value(value);
+    if (jread_peek(&r->json) != J_NUMBER || !jread_int(&r->json, &value) || value < 0)
+        return refuse(r, member, "must be a number from 0");
+    *out = (uint64_t)value;
     return true;
 }
 
-/* A string or null; *out stays NULL for null. */
-static bool read_text(const json_t *object, const char *member, char **out, struct buf *error)
+static bool copy_text(struct reading *r, const char *member, struct slice text, char **out)
 {
-    const json_t *value = json_object_get(object, member);
-
-    if (json_is_null(value))
-        return true;
-    if (!json_is_string(value))
-        return refuse(error, member, "must be a string or null");
-    *out = strdup(json_string_value(value));
-    return *out != NULL || refuse(error, member, "out of memory");
+    if (memchr(text.ptr, '\0', text.len))
+        return refuse(r, member, "must not hold U+0000");
+    *out = strndup(text.ptr, text.len);
+    return *out || refuse(r, member, "out of memory");
 }
 
-/* The list called member, whose entries are all strings. */
-static bool read_list(const json_t *object, const char *member, const json_t **out,
-                      struct buf *error)
+/* A string or null, for which *out stays NULL. */
+static bool read_text(struct reading *r, const char *member, char **out)
 {
-    const json_t *list = json_object_get(object, member);
+    struct slice text;
 
-    if (!json_is_array(list))
-        return refuse(error, member, "must be a list");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (!json_is_string(json_array_get(list, i)))
-            return refuse(error, member, "must hold strings");
-    }
-    *out = list;
-    return true;
+    if (jread_peek(&r->json) == J_NULL)
+        return jread_null(&r->json);
+    if (jread_peek(&r->json) != J_STRING || *out)
+        return refuse(r, member, *out ? "comes twice" : "must be a string or null");
+    return jread_string(&r->json, &text) && copy_text(r, member, text, out);
 }
 
-static bool read_keys(const json_t *object, const char *member, struct key_set *out,
-                      struct buf *error)
+static bool begin_list(struct reading *r, const char *member)
 {
-    const json_t *list;
+    return jread_peek(&r->json) == J_ARRAY ? jread_array(&r->json)
+                                           : refuse(r, member, "must be a list");
+}
+
+/* The next string of a list; *more is false at its end. */
+static bool next_string(struct reading *r, const char *member, struct slice *out, bool *more)
+{
+    *more = jread_item(&r->json);
+    if (!*more)
+        return jread_ok(&r->json);
+    if (jread_peek(&r->json) != J_STRING)
+        return refuse(r, member, "must hold strings");
+    return jread_string(&r->json, out);
+}
+
+static bool read_keys(struct reading *r, const char *member, struct key_set *out)
+{
+    struct slice text;
     uint8_t key[32];
+    bool more, ok = begin_list(r, member);
 
-    if (!read_list(object, member, &list, error))
-        return false;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-
-        if (!hex_decode(slice_str(text), key, sizeof key))
-            return refuse_entry(error, member, text, "is not 64 hex digits");
-        if (!key_set_add(out, key))
-            return refuse(error, member, "out of memory");
+    while (ok && (ok = next_string(r, member, &text, &more)) && more) {
+        if (!hex_decode(text, key, sizeof key))
+            ok = refuse_entry(r, member, text, "is not 64 hex digits");
+        else if (!key_set_add(out, key))
+            ok = refuse(r, member, "out of memory");
     }
     key_set_seal(out);
-    return true;
+    return ok;
 }
 
-static bool read_blocked(const json_t *object, struct cidr_list *out, struct buf *error)
+static bool add_network(struct reading *r, const char *member, struct slice text, size_t *room)
 {
-    static const char member[] = "blocked_ips";
-    const json_t *list;
-    size_t n;
+    struct cidr_list *list = &r->s->blocked;
 
-    if (!read_list(object, member, &list, error))
-        return false;
-    n = json_array_size(list);
-    out->entry = calloc(n ? n : 1, sizeof *out->entry);
-    if (!out->entry)
-        return refuse(error, member, "out of memory");
-    for (; out->n < n; out->n++) {
-        const char *text = json_string_value(json_array_get(list, out->n));
+    if (list->n == *room) {
+        size_t larger = *room ? *room * 2 : 16;
+        struct cidr *entry = realloc(list->entry, larger * sizeof *entry);
 
-        if (!cidr_parse(slice_str(text), &out->entry[out->n]))
-            return refuse_entry(error, member, text, "is not an address or network");
+        if (!entry)
+            return refuse(r, member, "out of memory");
+        list->entry = entry;
+        *room = larger;
     }
+    if (!cidr_parse(text, &list->entry[list->n]))
+        return refuse_entry(r, member, text, "is not an address or network");
+    list->n++;
     return true;
 }
 
-static bool read_sentences(const json_t *object, struct control_state *s, struct buf *error)
-{
-    static const char member[] = "policy";
-    const json_t *list;
+/* ---- members ---- */
 
-    if (!read_list(object, member, &list, error))
-        return false;
-    if (json_array_size(list) > CONTROL_MAX_SENTENCES)
-        return refuse(error, member, "is too long");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        s->sentence[i] = strdup(json_string_value(json_array_get(list, i)));
-        if (!s->sentence[i])
-            return refuse(error, member, "out of memory");
-        s->n_sentences++;
-    }
-    return true;
+static bool read_version(struct reading *r, const char *member)
+{
+    return read_u64(r, member, &r->s->version);
 }
 
-static bool read_self(const json_t *object, struct control_state *s, struct buf *error)
+static bool read_self(struct reading *r, const char *member)
 {
-    const char *text = json_string_value(json_object_get(object, "self"));
+    struct slice text = {0};
     uint8_t key[32];
 
-    if (!text || (text[0] != '\0' && !hex_decode(slice_str(text), key, sizeof key)))
-        return refuse(error, "self", "must be 64 hex digits or empty");
-    memcpy(s->self, text, strlen(text) + 1);
+    if (jread_peek(&r->json) != J_STRING || !jread_string(&r->json, &text) ||
+        (text.len > 0 && !hex_decode(text, key, sizeof key)))
+        return refuse(r, member, "must be 64 hex digits or empty");
+    memcpy(r->s->self, text.ptr, text.len);
     return true;
 }
 
-static bool read_relay(const json_t *object, struct control_state *s, struct buf *error)
+static bool read_relay(struct reading *r, const char *member)
 {
-    const json_t *relay = json_object_get(object, "relay");
+    struct slice key;
+    bool ok = true;
 
-    if (!json_is_object(relay))
-        return refuse(error, "relay", "must be an object");
-    return read_text(relay, "name", &s->name, error) &&
-           read_text(relay, "description", &s->description, error) &&
-           read_text(relay, "icon", &s->icon, error);
+    if (jread_peek(&r->json) != J_OBJECT || !jread_object(&r->json))
+        return refuse(r, member, "must be an object");
+    while (ok && jread_key(&r->json, &key)) {
+        if (slice_eq(key, SLICE("name")))
+            ok = read_text(r, "name", &r->s->name);
+        else if (slice_eq(key, SLICE("description")))
+            ok = read_text(r, "description", &r->s->description);
+        else if (slice_eq(key, SLICE("icon")))
+            ok = read_text(r, "icon", &r->s->icon);
+        else
+            ok = jread_skip(&r->json, NULL);
+    }
+    return ok && jread_ok(&r->json);
 }
 
-static bool read_wot(const json_t *object, struct control_state *s, struct buf *error)
+static bool read_blocked(struct reading *r, const char *member)
+{
+    struct slice text;
+    size_t room = 0;
+    bool more, ok = begin_list(r, member);
+
+    while (ok && (ok = next_string(r, member, &text, &more)) && more)
+        ok = add_network(r, member, text, &room);
+    return ok;
+}
+
+static bool read_banned(struct reading *r, const char *member)
+{
+    return read_keys(r, member, &r->s->banned);
+}
+
+static bool read_banned_events(struct reading *r, const char *member)
+{
+    return read_keys(r, member, &r->s->banned_events);
+}
+
+static bool read_wot_state(struct reading *r, bool *known)
 {
     static const char *const names[] = {[WOT_OFF] = "off",
                                         [WOT_READY] = "ready",
                                         [WOT_BUILDING] = "building",
                                         [WOT_NO_ADMIN] = "no-admin"};
-    const json_t *wot = json_object_get(object, "wot");
-    const char *text = json_string_value(json_object_get(wot, "state"));
+    struct slice text = {0};
 
-    if (!read_u64(wot, "members", &s->wot_members, error))
+    *known = false;
+    if (jread_peek(&r->json) == J_STRING && !jread_string(&r->json, &text))
         return false;
-    for (size_t i = 0; text && i < ARRAY_LEN(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            s->wot = (enum wot_state)i;
-            return true;
-        }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!slice_eq(text, slice_str(names[i])))
+            continue;
+        r->s->wot = (enum wot_state)i;
+        *known = true;
     }
-    return refuse(error, "wot", "state must be off, ready, building or no-admin");
+    return *known || refuse(r, "wot", "state must be off, ready, building or no-admin");
 }
 
-/* What event handlers of earlier versions do not say. */
-static bool read_settings(const json_t *object, struct control_state *s, struct buf *error)
+static bool read_wot(struct reading *r, const char *member)
 {
-    const json_t *settings = json_object_get(object, "settings");
+    bool state = false, members = false, ok = true;
+    struct slice key;
 
-    s->restricted_writes = json_is_true(json_object_get(object, "restricted_writes"));
-    return !settings || (read_text(settings, "AUTH_MODE", &s->auth_mode, error) &&
-                         read_text(settings, "PRIVATE_KINDS", &s->private_kinds, error));
+    if (jread_peek(&r->json) != J_OBJECT || !jread_object(&r->json))
+        return refuse(r, member, "must be an object");
+    while (ok && jread_key(&r->json, &key)) {
+        if (slice_eq(key, SLICE("state")))
+            ok = read_wot_state(r, &state);
+        else if (slice_eq(key, SLICE("members")))
+            ok = members = read_u64(r, "members", &r->s->wot_members);
+        else
+            ok = jread_skip(&r->json, NULL);
+    }
+    if (!ok || !jread_ok(&r->json))
+        return false;
+    return (state && members) || refuse(r, member, "must have state and members");
 }
 
-static bool read_state(const json_t *object, struct control_state *s, struct buf *error)
+static bool read_sentences(struct reading *r, const char *member)
 {
-    if (!json_is_object(object))
-        return refuse(error, "control", "must be an object");
-    return read_u64(object, "version", &s->version, error) && read_self(object, s, error) &&
-           read_relay(object, s, error) && read_blocked(object, &s->blocked, error) &&
-           read_keys(object, "banned_pubkeys", &s->banned, error) &&
-           read_keys(object, "banned_events", &s->banned_events, error) &&
-           read_wot(object, s, error) && read_sentences(object, s, error) &&
-           read_settings(object, s, error);
+    struct control_state *s = r->s;
+    struct slice text;
+    bool more, ok = begin_list(r, member);
+
+    while (ok && (ok = next_string(r, member, &text, &more)) && more) {
+        ok = s->n_sentences < CONTROL_MAX_SENTENCES
+                 ? copy_text(r, member, text, &s->sentence[s->n_sentences])
+                 : refuse(r, member, "is too long");
+        s->n_sentences += ok;
+    }
+    return ok;
+}
+
+static bool read_restricted(struct reading *r, const char *member)
+{
+    (void)member;
+    if (jread_peek(&r->json) != J_TRUE)
+        return jread_skip(&r->json, NULL);
+    return jread_bool(&r->json, &r->s->restricted_writes);
+}
+
+static bool read_settings(struct reading *r, const char *member)
+{
+    struct slice key;
+    bool ok = true;
+
+    if (jread_peek(&r->json) != J_OBJECT || !jread_object(&r->json))
+        return refuse(r, member, "must be an object");
+    while (ok && jread_key(&r->json, &key)) {
+        if (slice_eq(key, SLICE("AUTH_MODE")))
+            ok = read_text(r, "AUTH_MODE", &r->s->auth_mode);
+        else if (slice_eq(key, SLICE("PRIVATE_KINDS")))
+            ok = read_text(r, "PRIVATE_KINDS", &r->s->private_kinds);
+        else
+            ok = jread_skip(&r->json, NULL);
+    }
+    return ok && jread_ok(&r->json);
+}
+
+/* ---- the whole ---- */
+
+static const struct member {
+    const char *name;
+    bool (*read)(struct reading *r, const char *member);
+    bool optional; /* event handlers of earlier versions do not say it */
+} members[] = {
+    {"version", read_version, false},
+    {"self", read_self, false},
+    {"relay", read_relay, false},
+    {"blocked_ips", read_blocked, false},
+    {"banned_pubkeys", read_banned, false},
+    {"banned_events", read_banned_events, false},
+    {"wot", read_wot, false},
+    {"policy", read_sentences, false},
+    {"restricted_writes", read_restricted, true},
+    {"settings", read_settings, true},
+};
+
+static bool read_member(struct reading *r, struct slice key, unsigned *seen)
+{
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (!slice_eq(key, slice_str(members[i].name)))
+            continue;
+        if (*seen & 1U << i)
+            return refuse(r, members[i].name, "comes twice");
+        *seen |= 1U << i;
+        return members[i].read(r, members[i].name);
+    }
+    return jread_skip(&r->json, NULL);
+}
+
+static bool read_state(struct reading *r)
+{
+    unsigned seen = 0;
+    struct slice key;
+
+    if (jread_peek(&r->json) != J_OBJECT || !jread_object(&r->json))
+        return refuse(r, "control", "must be an object");
+    while (jread_key(&r->json, &key))
+        if (!read_member(r, key, &seen))
+            return false;
+    if (!jread_ok(&r->json) || !jread_end(&r->json))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (!members[i].optional && !(seen & 1U << i))
+            return refuse(r, members[i].name, "is missing");
+    return true;
 }
 
 struct control_state *control_state_parse(struct slice json, struct buf *error)
 {
-    json_error_t where;
-    json_t *object = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &where);
-    struct control_state *s = object ? calloc(1, sizeof *s) : NULL;
+    struct reading r = {.s = calloc(1, sizeof *r.s), .error = error};
+    struct arena arena; /* of strings with escapes */
 
-    if (!object) {
-        buf_printf(error, "control: %s", where.text);
-    } else if (!s) {
-        refuse(error, "control", "out of memory");
-    } else if (!read_state(object, s, error)) {
-        control_state_free(s);
-        s = NULL;
+    if (!r.s) {
+        refuse(&r, "control", "out of memory");
+        return NULL;
     }
-    json_decref(object);
-    return s;
+    arena_init(&arena, CONTROL_MAX_BYTES);
+    jread_init(&r.json, json, &arena);
+    if (!read_state(&r)) {
+        if (error->len == 0)
+            refuse(&r, "control", r.json.error ? r.json.error : "something follows its end");
+        control_state_free(r.s);
+        r.s = NULL;
+    }
+    arena_deinit(&arena);
+    return r.s;
 }

@@ -123,9 +123,17 @@ static void half_a_state_is_none(void **state)
     static const struct {
         const char *json, *error;
     } rows[] = {
-        {"", "control: '[' or '{' expected near end of file"},
+        {"", "control: must be an object"},
         {"[]", "control: must be an object"},
-        {"{}", "version: must be a number from 0"},
+        {"{}", "version: is missing"},
+        {"{\"version\":1,\"version\":1}", "version: comes twice"},
+        {STATE("1", "\"\"", RELAY, "[]", "[]", "[]", WOT, "[]") "x",
+         "control: something follows its end"},
+        {"{\"version\":1,\"blocked_ips\":[\"192.0.2.7\"", "control: the text ends too early"},
+        {STATE("1", "\"\"", "{\"name\":\"a\",\"name\":\"b\"}", "[]", "[]", "[]", WOT, "[]"),
+         "name: comes twice"},
+        {STATE("1", "\"\"", "{\"name\":\"a\\u0000b\"}", "[]", "[]", "[]", WOT, "[]"),
+         "name: must not hold U+0000"},
         {STATE("-1", "\"\"", RELAY, "[]", "[]", "[]", WOT, "[]"),
          "version: must be a number from 0"},
         {STATE("\"1\"", "\"\"", RELAY, "[]", "[]", "[]", WOT, "[]"),
@@ -146,7 +154,7 @@ static void half_a_state_is_none(void **state)
         {STATE("1", "\"\"", RELAY, "[]", "[]", "[7]", WOT, "[]"),
          "banned_events: must hold strings"},
         {STATE("1", "\"\"", RELAY, "[]", "[]", "[]", "{\"state\":\"off\"}", "[]"),
-         "members: must be a number from 0"},
+         "wot: must have state and members"},
         {STATE("1", "\"\"", RELAY, "[]", "[]", "[]", "{\"state\":\"on\",\"members\":0}", "[]"),
          "wot: state must be off, ready, building or no-admin"},
         {STATE("1", "\"\"", RELAY, "[]", "[]", "[]", WOT, "\"x\""), "policy: must be a list"},
