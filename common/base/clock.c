@@ -23,9 +23,14 @@ int64_t clock_unix(void)
 
 int64_t clock_unix_ms(void)
 {
+    return clock_unix_us() / 1000;
+}
+
+int64_t clock_unix_us(void)
+{
     struct timespec ts = now(CLOCK_REALTIME);
 
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 uint64_t clock_mono_ms(void)

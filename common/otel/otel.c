@@ -155,7 +155,7 @@ static bool post(struct exporter *e, const char *path, char *body, long timeout_
 
 static struct otlp_clock read_clock(void)
 {
-    return (struct otlp_clock){clock_mono_us(), (uint64_t)clock_unix_ms() * 1000};
+    return (struct otlp_clock){clock_mono_us(), (uint64_t)clock_unix_us()};
 }
 
 static size_t take_spans(struct exporter *e)

@@ -20,6 +20,17 @@ static void the_wall_clock_is_the_systems(void **state)
     /* time() may lag behind the precise clock by a tick. */
     assert_in_range(now, before, after + 1);
     assert_in_range(now_ms / 1000, before, after + 1);
+    assert_in_range(clock_unix_us() / 1000, now_ms, now_ms + 1000);
+}
+
+static void the_wall_clock_is_finer_than_milliseconds(void **state)
+{
+    int fine = 0;
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        fine += clock_unix_us() % 1000 != 0;
+    assert_true(fine > 0);
 }
 
 static void monotonic_time_does_not_go_back(void **state)
@@ -49,6 +60,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_wall_clock_is_the_systems),
+        cmocka_unit_test(the_wall_clock_is_finer_than_milliseconds),
         cmocka_unit_test(monotonic_time_does_not_go_back),
         cmocka_unit_test(time_can_be_frozen),
     };
