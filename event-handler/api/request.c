@@ -26,6 +26,8 @@ enum MHD_Result request_reply_response(struct request *req, unsigned status, con
     result = MHD_queue_response(req->conn, status, response);
     MHD_destroy_response(response);
     count_status(status);
+    span_set(&req->span, "http.response.status_code", status);
+    req->span.failed = status >= MHD_HTTP_INTERNAL_SERVER_ERROR;
     return result;
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
-import { Client } from './lib/client.mjs';
+import { Client, until } from './lib/client.mjs';
 import { Person } from './lib/events.mjs';
 import { startStack } from './lib/stack.mjs';
 
@@ -88,6 +88,22 @@ test('metrics of both services arrive under the names of /metrics', async () => 
     const last = times().slice(-4);
     assert.ok(last[3] - last[0] < 4500, `three intervals of a second took ${last[3] - last[0]} ms`);
     assert.deepEqual(received.problems, []);
+});
+
+test('the event handler\'s part says how it was answered, and that it failed when it did', async () => {
+    const trace = (n) => `${n}bf92f3577b34da6a3ce929d0e0e473`;
+    const ask = (n, query) => fetch(`http://127.0.0.1:${stack.handlerPort()}/v1/feed?${query}`,
+        { headers: { traceparent: `00-${trace(n)}-00f067aa0ba902b7-01` } }).then((r) => r.status);
+    assert.equal(await ask(10, 'after=x'), 400);
+    await stack.postgres.stop();
+    assert.equal(await ask(20, 'after=0'), 503);
+    await stack.postgres.start();
+    await until(async () => await ask(30, 'after=0') === 200 && (await fetch(`http://127.0.0.1:${stack.port()}/readyz`)).status === 200,
+        { ms: 20000, what: 'the database to be back' });
+    const told = (n, code, status) => received.traces.some((s) => s.traceId === trace(n) && s.status?.code === status &&
+        s.attributes.some((a) => a.key === 'http.response.status_code' && a.value.intValue === String(code)));
+    await eventually('a refused request', () => told(10, 400, undefined));
+    await eventually('a failed request', () => told(20, 503, 2));
 });
 
 test('a collector that goes away holds nobody up', async () => {
