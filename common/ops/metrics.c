@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
+
 /* Upper bounds in microseconds: from one fast query to a hopeless one. */
 static const uint64_t bounds_us[] = {100,     250,     500,     1000,    2500,   5000,
                                      10000,   25000,   50000,   100000,  250000, 500000,
@@ -36,6 +38,7 @@ static struct {
     unsigned workers;
     unsigned worker;        /* the row of this process */
     _Atomic int64_t *cells; /* NULL before metrics_open() */
+    uint64_t since_us;      /* wall clock */
 } registry;
 
 static size_t count_labels(const struct metric_def *def)
@@ -83,6 +86,12 @@ void metrics_open(const struct metric_def *defs, size_t n, unsigned workers)
     registry.row_cells = cells;
     registry.workers = workers;
     registry.worker = 0;
+    registry.since_us = (uint64_t)clock_unix_us();
+}
+
+uint64_t metrics_since_us(void)
+{
+    return registry.since_us;
 }
 
 void metrics_attach(unsigned worker)

@@ -23,6 +23,9 @@ struct metric_def {
 
 /* Once, before threads and forks. workers >= 1. Dies without memory. */
 void metrics_open(const struct metric_def *defs, size_t n, unsigned workers);
+/* When that was, in microseconds since 1970; 0 before. A process that is started anew after a fork
+ * counts on, so this is since when counters count. */
+uint64_t metrics_since_us(void);
 /* Which row this process writes to (0 by default); the row is zeroed, except counters and
  * histograms, which must not fall. */
 void metrics_attach(unsigned worker);

@@ -37,7 +37,6 @@ struct exporter {
     CURL *curl;
     uint64_t sample_below; /* a new trace is sampled when its first 8 bytes are below this */
     uint64_t metric_interval_ms, metrics_due_ms; /* 0: no metrics */
-    uint64_t started_unix_us;
     pthread_t thread;
     pthread_mutex_t lock; /* guards the next four */
     pthread_cond_t wake;
@@ -182,8 +181,7 @@ static void export_metrics(struct exporter *e, long timeout_ms)
     uint64_t now = read_clock().unix_us;
 
     e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;
-    (void)post(e, "/v1/metrics", otlp_metrics_json(&e->process, e->started_unix_us, now),
-               timeout_ms);
+    (void)post(e, "/v1/metrics", otlp_metrics_json(&e->process, now), timeout_ms);
 }
 
 static uint64_t wait_ms(const struct exporter *e)
@@ -352,7 +350,6 @@ static struct exporter *exporter_new(const struct otel_options *o)
     if (parse_ratio(o->sample_ratio, &ratio))
         e->sample_below = share_of_range(ratio);
     e->metric_interval_ms = o->with_metrics ? (uint64_t)o->metric_interval_ms : 0;
-    e->started_unix_us = read_clock().unix_us;
     e->metrics_due_ms = clock_mono_ms() + e->metric_interval_ms;
     set_process(e, o);
     if (!add_headers(e, o->headers) || !set_up_curl(e)) {

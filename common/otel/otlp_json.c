@@ -163,11 +163,10 @@ static void add_point(const struct metric_point *p, void *ctx)
     json_array_append_new(l->points, point);
 }
 
-char *otlp_metrics_json(const struct otlp_process *process, uint64_t start_unix_us,
-                        uint64_t now_unix_us)
+char *otlp_metrics_json(const struct otlp_process *process, uint64_t now_unix_us)
 {
     struct metric_list l = {
-        .metrics = json_array(), .start_us = start_unix_us, .now_us = now_unix_us};
+        .metrics = json_array(), .start_us = metrics_since_us(), .now_us = now_unix_us};
 
     metrics_visit(add_point, &l);
     return envelope("resourceMetrics", "scopeMetrics", "metrics", l.metrics, process);

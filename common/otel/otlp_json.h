@@ -18,8 +18,8 @@ struct otlp_process {
 
 char *otlp_traces_json(const struct span *spans, size_t n, const struct otlp_process *process,
                        const struct otlp_clock *now);
-/* All metrics of this process and its siblings (ops/metrics.h), cumulative since start_unix_us. */
-char *otlp_metrics_json(const struct otlp_process *process, uint64_t start_unix_us,
-                        uint64_t now_unix_us);
+/* All metrics of this process and its siblings (ops/metrics.h), cumulative since they were opened.
+ */
+char *otlp_metrics_json(const struct otlp_process *process, uint64_t now_unix_us);
 
 #endif

@@ -115,7 +115,7 @@ static void test_traces_json(void **state)
 
 static void test_metrics_json(void **state)
 {
-    char *text;
+    char *text, since[32];
     json_t *doc, *list;
 
     (void)state;
@@ -123,7 +123,7 @@ static void test_metrics_json(void **state)
     metric_add(0, 1, 5);
     metric_observe(1, 0, 2000);
     metric_set(2, 0, -3);
-    text = otlp_metrics_json(&(struct otlp_process){"svc", "host:1"}, 1000000, 2000000);
+    text = otlp_metrics_json(&(struct otlp_process){"svc", "host:1"}, 2000000);
     doc = json_loads(text, 0, NULL);
     list = at(doc, "resourceMetrics.0.scopeMetrics.0.metrics");
     assert_int_equal(json_array_size(list), 3);
@@ -134,6 +134,9 @@ static void test_metrics_json(void **state)
         json_string_value(at(list, "0.sum.dataPoints.1.attributes.0.value.stringValue")), "bad");
     assert_string_equal(json_string_value(at(list, "0.sum.dataPoints.0.timeUnixNano")),
                         "2000000000");
+    /* A worker that is started anew begins nothing anew: the counters go on. */
+    snprintf(since, sizeof since, "%llu000", (unsigned long long)metrics_since_us());
+    assert_string_equal(json_string_value(at(list, "0.sum.dataPoints.0.startTimeUnixNano")), since);
     assert_string_equal(json_string_value(at(list, "1.histogram.dataPoints.0.count")), "1");
     assert_int_equal(json_array_size(at(list, "1.histogram.dataPoints.0.bucketCounts")),
                      json_array_size(at(list, "1.histogram.dataPoints.0.explicitBounds")) + 1);
