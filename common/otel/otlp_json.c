@@ -127,6 +127,14 @@ static json_t *histogram_point(const struct metric_list *l, const struct metric_
     return point;
 }
 
+/* As UCUM writes it; of what is counted in ones there is none. */
+static const char *unit_of(const struct metric_def *def)
+{
+    if (strstr(def->name, "_seconds"))
+        return "s";
+    return strstr(def->name, "_bytes") ? "By" : "";
+}
+
 /* Opens the next metric of the list. */
 static void begin_metric(struct metric_list *l, const struct metric_def *def)
 {
@@ -140,10 +148,8 @@ static void begin_metric(struct metric_list *l, const struct metric_def *def)
         json_object_set_new(data, "aggregationTemporality", json_integer(CUMULATIVE));
     if (def->type == METRIC_COUNTER)
         json_object_set_new(data, "isMonotonic", json_true());
-    metric = json_pack("{s:s, s:s, s:o}", "name", def->name, "description", def->help,
-                       shapes[def->type], data);
-    if (def->type == METRIC_HISTOGRAM)
-        json_object_set_new(metric, "unit", json_string("s"));
+    metric = json_pack("{s:s, s:s, s:s, s:o}", "name", def->name, "description", def->help, "unit",
+                       unit_of(def), shapes[def->type], data);
     json_array_append_new(l->metrics, metric);
 }
 

@@ -63,7 +63,7 @@ static const struct metric_def defs[] = {
     {"t_requests_total", METRIC_COUNTER, "Requests.", "class",
      (const char *const[]){"good", "bad", NULL}},
     {"t_seconds", METRIC_HISTOGRAM, "Time.", NULL, NULL},
-    {"t_open", METRIC_GAUGE, "Open.", NULL, NULL},
+    {"t_open_bytes", METRIC_GAUGE, "Open.", NULL, NULL},
 };
 
 /* The member at a path of keys and indexes such as "resourceSpans.0.scopeSpans". */
@@ -141,6 +141,9 @@ static void test_metrics_json(void **state)
     assert_int_equal(json_array_size(at(list, "1.histogram.dataPoints.0.bucketCounts")),
                      json_array_size(at(list, "1.histogram.dataPoints.0.explicitBounds")) + 1);
     assert_string_equal(json_string_value(at(list, "2.gauge.dataPoints.0.asInt")), "-3");
+    assert_string_equal(json_string_value(at(list, "0.unit")), "");
+    assert_string_equal(json_string_value(at(list, "1.unit")), "s");
+    assert_string_equal(json_string_value(at(list, "2.unit")), "By");
     json_decref(doc);
     free(text);
 }
