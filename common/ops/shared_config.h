@@ -144,8 +144,9 @@ struct shared_config {
              "http://collector:4318; empty for none."},                                           \
     {.name = "OTEL_EXPORTER_OTLP_HEADERS", .type = SETTING_STRING,                                \
      .offset = SHARED_SETTING(base, otel_headers), .def = "", .secret = true,                     \
-     .group = "OpenTelemetry",                                                                    \
-     .help = "Headers for the collector, as key=value pairs, comma-separated."},                  \
+     .check = otel_check_headers, .group = "OpenTelemetry",                                       \
+     .help = "Headers for the collector, as key=value pairs, comma-separated, values percent-"    \
+             "encoded where needed: Authorization=Basic%20dTpw."},                                \
     {.name = "OTEL_TRACES_SAMPLER_ARG", .type = SETTING_STRING,                                   \
      .offset = SHARED_SETTING(base, otel_ratio), .def = "0.01", .check = otel_check_ratio,        \
      .group = "OpenTelemetry",                                                                    \

@@ -4,6 +4,7 @@
  */
 #include "otel/otel.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/list_text.h"
 #include "ops/log.h"
 #include "otel/otlp_json.h"
 
@@ -26,6 +26,7 @@ enum {
     POST_TIMEOUT_MS = 5000,
     STOP_TIMEOUT_MS = 2000,
     MAX_URL = 512,
+    MAX_HEADER = 16 * KIB,
     LOG_EVERY_MS = 60000,
 };
 
@@ -243,22 +244,77 @@ static void *run(void *arg)
 
 /* ---- setting up ---- */
 
-/* "key=value,key=value" into header lines. */
-static bool add_headers(struct exporter *e, const char *text)
+static struct slice trim(const char *begin, const char *end)
 {
-    struct slice rest = slice_str(text), entry;
-    struct curl_slist *grown = curl_slist_append(NULL, "Content-Type: application/json");
+    while (begin < end && isspace((unsigned char)*begin))
+        begin++;
+    while (begin < end && isspace((unsigned char)end[-1]))
+        end--;
+    return slice_of(begin, (size_t)(end - begin));
+}
 
-    while (grown && list_text_next(&rest, &entry)) {
-        const char *equals = memchr(entry.ptr, '=', entry.len);
-        char line[1024];
+/* The next of "key=value,key=value", without the blanks around it. A value may hold blanks and more
+ * equals signs ("Authorization=Basic dTpw=="). False at the end. */
+static bool next_header(const char **text, struct slice *key, struct slice *value)
+{
+    while (**text != '\0') {
+        const char *begin = *text, *end = begin + strcspn(begin, ",");
+        const char *equals = memchr(begin, '=', (size_t)(end - begin));
 
-        e->headers = grown;
+        *text = *end ? end + 1 : end;
         if (!equals)
             continue;
-        snprintf(line, sizeof line, "%.*s: %.*s", (int)(equals - entry.ptr), entry.ptr,
-                 (int)(entry.ptr + entry.len - equals - 1), equals + 1);
-        grown = curl_slist_append(e->headers, line);
+        *key = trim(begin, equals);
+        *value = trim(equals + 1, end);
+        if (key->len > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Values are percent-encoded, as in W3C Baggage. What is no such code is itself. */
+static void add_decoded(struct buf *out, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        const char *p = s.ptr + i;
+        char code[3] = "";
+
+        if (*p == '%' && s.len - i > 2 && isxdigit((unsigned char)p[1]) &&
+            isxdigit((unsigned char)p[2])) {
+            memcpy(code, p + 1, 2);
+            i += 2;
+            buf_add_char(out, (char)strtoul(code, NULL, 16));
+        } else {
+            buf_add_char(out, *p);
+        }
+    }
+}
+
+static struct curl_slist *append_header(struct curl_slist *list, struct slice key,
+                                        struct slice value)
+{
+    struct curl_slist *grown = NULL;
+    struct buf line;
+
+    buf_init(&line, MAX_HEADER);
+    buf_add_slice(&line, key);
+    buf_add_str(&line, ": ");
+    add_decoded(&line, value);
+    buf_add_char(&line, '\0');
+    if (!line.failed)
+        grown = curl_slist_append(list, line.ptr);
+    buf_deinit(&line);
+    return grown;
+}
+
+static bool add_headers(struct exporter *e, const char *text)
+{
+    struct curl_slist *grown = curl_slist_append(NULL, "Content-Type: application/json");
+    struct slice key, value;
+
+    while (grown && next_header(&text, &key, &value)) {
+        e->headers = grown;
+        grown = append_header(grown, key, value);
     }
     if (grown)
         e->headers = grown;
@@ -304,6 +360,24 @@ bool otel_check_endpoint(const char *value, struct buf *error)
     }
     buf_printf(error, "\"%.80s\" must begin with http:// or https://", value);
     return false;
+}
+
+bool otel_check_headers(const char *value, struct buf *error)
+{
+    const char *rest = value;
+
+    while (*rest != '\0') {
+        size_t n = strcspn(rest, ",");
+        struct slice entry = trim(rest, rest + n);
+        const char *equals = memchr(entry.ptr, '=', entry.len);
+
+        if (entry.len > 0 && (!equals || equals == entry.ptr)) {
+            buf_add_str(error, "must be key=value pairs, comma-separated");
+            return false;
+        }
+        rest += rest[n] ? n + 1 : n;
+    }
+    return true;
 }
 
 static bool parse_ratio(const char *text, double *out)

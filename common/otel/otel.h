@@ -22,6 +22,7 @@ struct otel_options {     /* strings are copied */
 
 /* For the settings' table (ops/settings.h): false after saying what is wrong. */
 bool otel_check_endpoint(const char *value, struct buf *error);
+bool otel_check_headers(const char *value, struct buf *error);
 bool otel_check_ratio(const char *value, struct buf *error);
 
 /* Before other threads may call. False without a thread or memory; OK without an endpoint. */

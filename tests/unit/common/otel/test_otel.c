@@ -197,7 +197,10 @@ static void test_export(void **state)
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/", listen_somewhere());
     assert_int_equal(pthread_create(&thread, NULL, collect, NULL), 0);
     assert_true(otel_start(&(struct otel_options){
-        .endpoint = endpoint, .headers = "x-key=secret", .service = "svc", .sample_ratio = "1"}));
+        .endpoint = endpoint,
+        .headers = " x-key = secret ,Authorization=Basic dTpw==,x-coded=a%20b%2cc%zz%,",
+        .service = "svc",
+        .sample_ratio = "1"}));
     otel_begin(&root, "root", SPAN_CLIENT);
     assert_true(root.context.sampled);
     otel_begin_child(&child, "child", SPAN_SERVER, &root.context);
@@ -212,7 +215,9 @@ static void test_export(void **state)
     pthread_join(thread, NULL);
     close(collector.fd);
     assert_non_null(strstr(collector.got, "POST /v1/traces HTTP/1.1"));
-    assert_non_null(strstr(collector.got, "x-key: secret"));
+    assert_non_null(strstr(collector.got, "x-key: secret\r\n"));
+    assert_non_null(strstr(collector.got, "Authorization: Basic dTpw==\r\n"));
+    assert_non_null(strstr(collector.got, "x-coded: a b,c%zz%\r\n"));
     assert_non_null(strstr(collector.got, "\"name\":\"child\""));
     assert_non_null(strstr(collector.got, "\"name\":\"root\""));
     assert_null(strstr(collector.got, "never"));
@@ -230,6 +235,8 @@ static void test_settings(void **state)
                  otel_check_ratio("0.1x", &error) || otel_check_ratio("nan", &error));
     assert_true(otel_check_endpoint("", &error) && otel_check_endpoint("https://c:4318", &error));
     assert_false(otel_check_endpoint("collector:4318", &error));
+    assert_true(otel_check_headers("", &error) && otel_check_headers("a=b, c=d e,", &error));
+    assert_false(otel_check_headers("a", &error) || otel_check_headers("a=b,=c", &error));
     buf_deinit(&error);
 }
 
