@@ -27,6 +27,8 @@ enum {
     STOP_TIMEOUT_MS = 2000,
     MAX_URL = 512,
     MAX_HEADER = 16 * KIB,
+    HOLD_MOST_MS = 300000, /* however long the collector asks for */
+    ANSWER_BYTES = 4096,
     LOG_EVERY_MS = 60000,
 };
 
@@ -44,7 +46,11 @@ struct exporter {
     struct span queue[QUEUE_SPANS];
     size_t first, n;
     bool stopping;
-    struct span batch[EXPORT_SPANS]; /* the thread's own */
+    struct span batch[EXPORT_SPANS]; /* this and what follows: the thread's own */
+    size_t n_batch;                  /* not zero while it waits: the collector was away */
+    uint64_t hold_until_ms;
+    struct buf answer; /* during a POST */
+    int64_t rejected;  /* of the last one that was taken */
     struct log_gate gate;
 };
 
@@ -115,31 +121,82 @@ uint64_t otel_dropped(void)
 
 /* ---- sending ---- */
 
-static size_t ignore_body(char *bytes, size_t size, size_t n, void *ctx)
+/* What a POST came to. */
+enum post_result {
+    POST_TAKEN,
+    POST_REFUSED, /* would be refused again */
+    POST_LATER,   /* the collector is away, or has too much to do */
+};
+
+static size_t on_answer(char *bytes, size_t size, size_t n, void *ctx)
 {
-    (void)bytes, (void)ctx;
+    buf_add(ctx, bytes, size * n); /* one that is too long is read on, and not understood */
     return size * n;
 }
 
-static void complain(struct exporter *e, const char *path, CURLcode code, long status)
+static void complain(struct exporter *e, const char *path, CURLcode code, long status,
+                     const struct otlp_answer *answer)
 {
+    const char *reason = code ? curl_easy_strerror(code) : answer->reason;
     uint32_t suppressed;
+    char quoted[200];
 
     if (log_gate_open(&e->gate, LOG_EVERY_MS, &suppressed))
-        log_warn("otel", "the collector took nothing", "path=%s status=%ld error=\"%s\" more=%u",
-                 path, status, code ? curl_easy_strerror(code) : "", suppressed);
+        log_warn("otel",
+                 status / 100 == 2 ? "the collector did not take all"
+                                   : "the collector took nothing",
+                 "path=%s status=%ld rejected=%lld error=%s more=%u", path, status,
+                 (long long)answer->rejected,
+                 log_quote(reason, strlen(reason), quoted, sizeof quoted), suppressed);
+}
+
+/* As OTLP has it, these may be tried again; so may what did not arrive. */
+static bool may_try_again(CURLcode code, long status)
+{
+    return code != CURLE_OK || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+/* Nothing more is sent for as long as the collector asks for, but for EXPORT_MS at least. */
+static void hold(struct exporter *e)
+{
+    curl_off_t seconds = 0;
+    uint64_t ms;
+
+    curl_easy_getinfo(e->curl, CURLINFO_RETRY_AFTER, &seconds);
+    ms = (uint64_t)seconds * 1000;
+    ms = ms < EXPORT_MS ? EXPORT_MS : ms < HOLD_MOST_MS ? ms : HOLD_MOST_MS;
+    e->hold_until_ms = clock_mono_ms() + ms;
+}
+
+static enum post_result judge(struct exporter *e, const char *path, CURLcode code, long status)
+{
+    struct otlp_answer answer;
+
+    otlp_read_answer(buf_slice(&e->answer), &answer);
+    if (code == CURLE_OK && status / 100 == 2) {
+        if (answer.rejected > 0 || answer.reason[0])
+            complain(e, path, code, status, &answer);
+        e->rejected = answer.rejected;
+        return POST_TAKEN;
+    }
+    complain(e, path, code, status, &answer);
+    if (!may_try_again(code, status))
+        return POST_REFUSED;
+    hold(e);
+    return POST_LATER;
 }
 
 /* Takes the body over. */
-static bool post(struct exporter *e, const char *path, char *body, long timeout_ms)
+static enum post_result post(struct exporter *e, const char *path, char *body, long timeout_ms)
 {
     char url[MAX_URL + 16];
     long status = 0;
     CURLcode code;
 
     if (!body)
-        return false;
+        return POST_REFUSED;
     snprintf(url, sizeof url, "%s%s", e->url, path);
+    buf_init(&e->answer, ANSWER_BYTES);
     curl_easy_setopt(e->curl, CURLOPT_URL, url);
     curl_easy_setopt(e->curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
@@ -147,10 +204,9 @@ static bool post(struct exporter *e, const char *path, char *body, long timeout_
     code = curl_easy_perform(e->curl);
     curl_easy_getinfo(e->curl, CURLINFO_RESPONSE_CODE, &status);
     free(body);
-    if (code == CURLE_OK && status / 100 == 2)
-        return true;
-    complain(e, path, code, status);
-    return false;
+    enum post_result result = judge(e, path, code, status);
+    buf_deinit(&e->answer);
+    return result;
 }
 
 static struct otlp_clock read_clock(void)
@@ -158,25 +214,32 @@ static struct otlp_clock read_clock(void)
     return (struct otlp_clock){clock_mono_us(), (uint64_t)clock_unix_us()};
 }
 
-static size_t take_spans(struct exporter *e)
+/* Under the lock. What could not be sent last time comes first. */
+static void take_spans(struct exporter *e)
 {
-    size_t n = e->n < EXPORT_SPANS ? e->n : EXPORT_SPANS;
-
-    for (size_t i = 0; i < n; i++)
+    if (e->n_batch > 0)
+        return;
+    e->n_batch = e->n < EXPORT_SPANS ? e->n : EXPORT_SPANS;
+    for (size_t i = 0; i < e->n_batch; i++)
         e->batch[i] = e->queue[(e->first + i) % QUEUE_SPANS];
-    e->first = (e->first + n) % QUEUE_SPANS;
-    e->n -= n;
-    return n;
+    e->first = (e->first + e->n_batch) % QUEUE_SPANS;
+    e->n -= e->n_batch;
 }
 
-static void export_spans(struct exporter *e, size_t n, long timeout_ms)
+static enum post_result export_spans(struct exporter *e, long timeout_ms)
 {
     struct otlp_clock now = read_clock();
+    enum post_result result = post(
+        e, "/v1/traces", otlp_traces_json(e->batch, e->n_batch, &e->process, &now), timeout_ms);
 
-    if (!post(e, "/v1/traces", otlp_traces_json(e->batch, n, &e->process, &now), timeout_ms))
-        atomic_fetch_add(&dropped, n);
+    if (result == POST_LATER)
+        return result;
+    atomic_fetch_add(&dropped, result == POST_REFUSED ? e->n_batch : (uint64_t)e->rejected);
+    e->n_batch = 0;
+    return result;
 }
 
+/* Those that come next time hold all that these would have held. */
 static void export_metrics(struct exporter *e, long timeout_ms)
 {
     uint64_t now = read_clock().unix_us;
@@ -189,6 +252,8 @@ static uint64_t wait_ms(const struct exporter *e)
 {
     uint64_t now = clock_mono_ms();
 
+    if (e->hold_until_ms > now)
+        return e->hold_until_ms - now;
     if (e->metric_interval_ms == 0 || e->metrics_due_ms >= now + EXPORT_MS)
         return EXPORT_MS;
     return e->metrics_due_ms > now ? e->metrics_due_ms - now : 0;
@@ -204,41 +269,49 @@ static void add_ms(struct timespec *t, uint64_t ms)
     }
 }
 
-/* Waits for EXPORT_MS, or less when much has gathered or the metrics are due. True when it is time
- * to stop. */
-static bool wait_for_work(struct exporter *e, size_t *n)
+/* Waits for EXPORT_MS, or less when much has gathered or the metrics are due, or until the
+ * collector may be tried again. True when it is time to stop. */
+static bool wait_for_work(struct exporter *e)
 {
+    bool stopping, held = e->hold_until_ms > clock_mono_ms();
     struct timespec until;
-    bool stopping;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     add_ms(&until, wait_ms(e));
     pthread_mutex_lock(&e->lock);
-    while (!e->stopping && e->n < EXPORT_SPANS &&
+    while (!e->stopping && (held || e->n < EXPORT_SPANS) &&
            pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
         continue;
-    *n = take_spans(e);
+    take_spans(e);
     stopping = e->stopping;
     pthread_mutex_unlock(&e->lock);
     return stopping;
 }
 
+/* Once: what the collector does not take now, nobody will send. */
+static void export_last(struct exporter *e)
+{
+    uint64_t end_ms = clock_mono_ms() + STOP_TIMEOUT_MS;
+
+    while (e->n_batch > 0 && clock_mono_ms() < end_ms &&
+           export_spans(e, STOP_TIMEOUT_MS) != POST_LATER)
+        take_spans(e); /* nobody adds any more */
+    atomic_fetch_add(&dropped, e->n_batch + e->n);
+    if (e->metric_interval_ms > 0)
+        export_metrics(e, STOP_TIMEOUT_MS);
+}
+
 static void *run(void *arg)
 {
     struct exporter *e = arg;
-    bool stopping;
-    size_t n;
 
-    do {
-        long timeout_ms;
-
-        stopping = wait_for_work(e, &n);
-        timeout_ms = stopping ? STOP_TIMEOUT_MS : POST_TIMEOUT_MS;
-        if (n > 0)
-            export_spans(e, n, timeout_ms);
-        if (e->metric_interval_ms > 0 && (stopping || clock_mono_ms() >= e->metrics_due_ms))
-            export_metrics(e, timeout_ms);
-    } while (!stopping);
+    while (!wait_for_work(e)) {
+        if (e->n_batch > 0 && export_spans(e, POST_TIMEOUT_MS) == POST_LATER)
+            continue;
+        if (e->metric_interval_ms > 0 && clock_mono_ms() >= e->metrics_due_ms)
+            export_metrics(e, POST_TIMEOUT_MS);
+    }
+    export_last(e);
     return NULL;
 }
 
@@ -328,7 +401,8 @@ static bool set_up_curl(struct exporter *e)
         return false;
     curl_easy_setopt(e->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e->curl, CURLOPT_HTTPHEADER, e->headers);
-    curl_easy_setopt(e->curl, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(e->curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(e->curl, CURLOPT_WRITEDATA, &e->answer);
     curl_easy_setopt(e->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     return true;
 }

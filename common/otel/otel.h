@@ -2,8 +2,9 @@
 #define COMMON_OTEL_OTEL_H
 /*
  * Traces and metrics to an OpenTelemetry collector: OTLP over HTTP in JSON, from a thread of its
- * own. Nothing ever waits for it: spans go into a bounded queue and are dropped when it is full,
- * and a collector that is away is told nothing until it is back.
+ * own. Nothing ever waits for it: spans go into a bounded queue and are dropped when it is full.
+ * A collector that is away or has too much to do (429, 502, 503, 504) is left alone for as long as
+ * its Retry-After says, a few seconds at least; the spans wait meanwhile.
  *
  * One per process, started after forks. While it is not started all calls do nothing.
  */
@@ -38,7 +39,8 @@ void otel_begin_child(struct span *s, const char *name, enum span_kind kind,
 /* Takes a copy when the span is sampled. Any thread. */
 void otel_end(struct span *s);
 
-/* Spans that were dropped because the queue was full or the collector refused them. */
+/* Spans that were dropped because the queue was full or the collector refused them, all of a POST
+ * or some (partial success), or was away at the end. */
 uint64_t otel_dropped(void);
 
 #endif

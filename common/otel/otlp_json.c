@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hex.h"
@@ -176,4 +177,25 @@ char *otlp_metrics_json(const struct otlp_process *process, uint64_t now_unix_us
 
     metrics_visit(add_point, &l);
     return envelope("resourceMetrics", "scopeMetrics", "metrics", l.metrics, process);
+}
+
+/* ---- answers ---- */
+
+static int64_t read_integer(const json_t *value)
+{
+    return json_is_string(value) ? strtoll(json_string_value(value), NULL, 10)
+                                 : json_integer_value(value);
+}
+
+void otlp_read_answer(struct slice body, struct otlp_answer *out)
+{
+    json_t *doc = json_loadb(body.ptr, body.len, 0, NULL);
+    const json_t *partial = json_object_get(doc, "partialSuccess");
+    const char *reason = json_string_value(partial ? json_object_get(partial, "errorMessage")
+                                                   : json_object_get(doc, "message"));
+
+    out->rejected = read_integer(json_object_get(partial, "rejectedSpans")) +
+                    read_integer(json_object_get(partial, "rejectedDataPoints"));
+    snprintf(out->reason, sizeof out->reason, "%s", reason ? reason : "");
+    json_decref(doc);
 }

@@ -22,4 +22,13 @@ char *otlp_traces_json(const struct span *spans, size_t n, const struct otlp_pro
  */
 char *otlp_metrics_json(const struct otlp_process *process, uint64_t now_unix_us);
 
+/* What a collector says to them. */
+struct otlp_answer {
+    int64_t rejected; /* spans or data points of a request that it took otherwise */
+    char reason[160]; /* "": none */
+};
+/* Reads the body of an answer: partialSuccess, or the status of a failure. What is neither is an
+ * answer without a word. */
+void otlp_read_answer(struct slice body, struct otlp_answer *out);
+
 #endif

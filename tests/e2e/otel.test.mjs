@@ -7,8 +7,8 @@ import { Client, until } from './lib/client.mjs';
 import { Person } from './lib/events.mjs';
 import { startStack } from './lib/stack.mjs';
 
-const received = { traces: [], metrics: [], problems: [] };
-let collector, stack;
+const received = { traces: [], metrics: [], problems: [], posts: [] };
+let collector, stack, refuse = null; // refuse(response): instead of taking what came
 
 // What opentelemetry-proto's JSON mapping demands of a span; anything else is a problem.
 function checkSpan(span) {
@@ -51,6 +51,8 @@ before(async () => {
     collector = createServer((req, res) => {
         let text = '';
         req.on('data', (d) => { text += d; }).on('end', () => {
+            received.posts.push(req.url);
+            if (refuse) return refuse(res);
             try { take(req.url, req.headers, text); } catch (e) { received.problems.push(String(e)); }
             res.end('{}');
         });
@@ -104,6 +106,21 @@ test('the event handler\'s part says how it was answered, and that it failed whe
         s.attributes.some((a) => a.key === 'http.response.status_code' && a.value.intValue === String(code)));
     await eventually('a refused request', () => told(10, 400, undefined));
     await eventually('a failed request', () => told(20, 503, 2));
+});
+
+test('a collector that has too much to do is left alone for as long as it asks, and gets the spans afterwards', async () => {
+    refuse = (res) => { res.writeHead(503, { 'Retry-After': '8', 'Content-Type': 'application/json' }).end('{"code":14,"message":"too much to do"}'); };
+    const client = await Client.open(stack.url());
+    const person = new Person(), before = received.traces.length, from = received.posts.length;
+    await eventually('a refusal', () => received.posts.length >= from + 2);
+    for (let i = 0; i < 20; i++) await client.accept(person.note(`while it is busy ${i}`));
+    await client.close();
+    await new Promise((r) => setTimeout(r, 5500));
+    assert.ok(received.posts.length - from <= 4, `${received.posts.length - from} requests while it wanted none`);
+    assert.equal(received.traces.length, before);
+    refuse = null;
+    await eventually('the spans', () => received.traces.slice(before).filter((s) => s.name === 'send events').length >= 20, 20000);
+    assert.match(stack.fronts[0].log(), /the collector took nothing.*status=503.*too much to do/);
 });
 
 test('a collector that goes away holds nobody up', async () => {

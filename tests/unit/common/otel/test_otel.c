@@ -152,12 +152,12 @@ static void test_metrics_json(void **state)
 
 static struct {
     int fd;
+    const char *answer;
     char got[8192];
 } collector;
 
 static void *collect(void *arg)
 {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
     int conn = accept(collector.fd, NULL, NULL);
     size_t n = 0;
     ssize_t more;
@@ -169,7 +169,7 @@ static void *collect(void *arg)
         if (strstr(collector.got, "]}]}]}"))
             break;
     }
-    (void)!write(conn, answer, sizeof answer - 1);
+    (void)!write(conn, collector.answer, strlen(collector.answer));
     close(conn);
     return NULL;
 }
@@ -179,6 +179,7 @@ static unsigned short listen_somewhere(void)
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
 
+    memset(collector.got, 0, sizeof collector.got);
     collector.fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(collector.fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(listen(collector.fd, 4), 0);
@@ -194,6 +195,7 @@ static void test_export(void **state)
     struct trace_context none = {0};
 
     (void)state;
+    collector.answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/", listen_somewhere());
     assert_int_equal(pthread_create(&thread, NULL, collect, NULL), 0);
     assert_true(otel_start(&(struct otel_options){
@@ -222,6 +224,62 @@ static void test_export(void **state)
     assert_non_null(strstr(collector.got, "\"name\":\"root\""));
     assert_null(strstr(collector.got, "never"));
     assert_int_equal(otel_dropped(), 0);
+}
+
+/* Sends five spans to a collector that answers so; how many of them it did not get. */
+static uint64_t dropped_of_five(const char *answer)
+{
+    uint64_t before = otel_dropped();
+    char endpoint[64];
+    pthread_t thread;
+    struct span s;
+
+    collector.answer = answer;
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", listen_somewhere());
+    assert_int_equal(pthread_create(&thread, NULL, collect, NULL), 0);
+    assert_true(otel_start(&(struct otel_options){
+        .endpoint = endpoint, .headers = "", .service = "svc", .sample_ratio = "1"}));
+    for (unsigned i = 0; i < 5; i++) {
+        otel_begin(&s, "one of five", SPAN_INTERNAL);
+        otel_end(&s);
+    }
+    otel_stop();
+    pthread_join(thread, NULL);
+    close(collector.fd);
+    return otel_dropped() - before;
+}
+
+static void test_answers(void **state)
+{
+    static const struct {
+        const char *body;
+        int64_t rejected;
+        const char *reason;
+    } rows[] = {
+        {"{}", 0, ""},
+        {"", 0, ""},
+        {"no JSON", 0, ""},
+        {"[1]", 0, ""},
+        {"{\"partialSuccess\":{}}", 0, ""},
+        {"{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"old\"}}", 3, "old"},
+        {"{\"partialSuccess\":{\"rejectedDataPoints\":4}}", 4, ""},
+        {"{\"partialSuccess\":{\"errorMessage\":\"a word\"}}", 0, "a word"},
+        {"{\"code\":14,\"message\":\"not now\"}", 0, "not now"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct otlp_answer a;
+
+        otlp_read_answer(slice_str(rows[i].body), &a);
+        if (a.rejected != rows[i].rejected || strcmp(a.reason, rows[i].reason) != 0)
+            fail_msg("%s", rows[i].body);
+    }
+    assert_int_equal(dropped_of_five("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n"
+                                     "{\"partialSuccess\":{\"rejectedSpans\":\"2\"}}"),
+                     2);
+    assert_int_equal(dropped_of_five("HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"), 5);
+    assert_int_equal(dropped_of_five("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), 5);
 }
 
 static void test_settings(void **state)
@@ -265,9 +323,10 @@ static void test_absent_collector(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traceparent),  cmocka_unit_test(test_traces_json),
-        cmocka_unit_test(test_metrics_json), cmocka_unit_test(test_export),
-        cmocka_unit_test(test_settings),     cmocka_unit_test(test_absent_collector),
+        cmocka_unit_test(test_traceparent),      cmocka_unit_test(test_traces_json),
+        cmocka_unit_test(test_metrics_json),     cmocka_unit_test(test_export),
+        cmocka_unit_test(test_answers),          cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_absent_collector),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
