@@ -23,8 +23,8 @@ struct builder {
     size_t n, room, columns;
     uint32_t *slot; /* a hash table of states, each plus one */
     struct siphash_key key;
-    uint64_t *to;
-    bool failed; /* no memory, or a bound was reached */
+    uint64_t *to, *sparse; /* what is not zero of a state, each word behind its place */
+    bool failed;           /* no memory, or a bound was reached */
 };
 
 static uint64_t *state_at(const struct builder *b, size_t i)
@@ -51,11 +51,25 @@ static bool grow(struct builder *b)
     return states && before && table;
 }
 
+/* Of thousands of instructions a state has but a few. */
+static uint64_t hash_state(struct builder *b, const uint64_t *bits)
+{
+    size_t n = 0;
+
+    for (size_t w = 0; w < b->p->words; w++) {
+        if (bits[w] == 0)
+            continue;
+        b->sparse[n++] = w;
+        b->sparse[n++] = bits[w];
+    }
+    return siphash(&b->key, b->sparse, n * sizeof *b->sparse);
+}
+
 /* The number of the state, which is added when it is new. */
 static int32_t find_state(struct builder *b, const uint64_t *bits, enum code_side before)
 {
     size_t size = b->p->words * sizeof *bits;
-    size_t at = (siphash(&b->key, bits, size) + before) % SLOTS;
+    size_t at = (hash_state(b, bits) + before) % SLOTS;
 
     for (; b->slot[at] != 0; at = (at + 1) % SLOTS) {
         size_t i = b->slot[at] - 1;
@@ -125,7 +139,8 @@ void program_tabulate(struct program *p)
 
     b.slot = calloc(SLOTS, sizeof *b.slot);
     b.to = calloc(p->words, sizeof *b.to);
-    if (b.slot && b.to && scratch_init(&b.scratch, p)) {
+    b.sparse = calloc(2 * p->words, sizeof *b.sparse);
+    if (b.slot && b.to && b.sparse && scratch_init(&b.scratch, p)) {
         build(&b);
         scratch_deinit(&b.scratch);
     } else {
@@ -139,6 +154,7 @@ void program_tabulate(struct program *p)
     free(b.before);
     free(b.slot);
     free(b.to);
+    free(b.sparse);
 }
 
 int program_look_up(const struct program *p, struct slice text)

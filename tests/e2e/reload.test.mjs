@@ -43,7 +43,7 @@ for (const workers of ['1', '2']) describe(`reload with ${workers} worker(s)`, (
         const words = Array.from({ length: 3000 }, () => `${word()}${word()}`).join(',');
         for (const started of [await stack.extraHandler({ POLICY_BLOCKED_WORDS: words }, { ready: false }), await stack.extraFront({}, { ready: false })]) {
             for (let i = 0; i < 40; i++) await new Promise((resolve) => setTimeout(() => resolve(i > 16 && started.signal('SIGHUP')), 25));
-            await until(async () => { assert.equal(started.exitCode, null); return (await fetch(`http://127.0.0.1:${started.port}/readyz`).then((r) => r.status, () => 0)) === 200; }, { ms: 10000, what: `${started.name} to be ready` });
+            await until(async () => { assert.equal(started.exitCode, null); return (await fetch(`http://127.0.0.1:${started.port}/readyz`).then((r) => r.status, () => 0)) === 200; }, { ms: 20000, what: `${started.name} to be ready` });
             await started.terminate();
         }
     });
