@@ -50,6 +50,9 @@ struct event_limits {
 NODISCARD bool event_parse(struct slice text, const struct event_limits *limits,
                            struct arena *arena, struct event *ev, bool *has_id, const char **error);
 
+/* The same for an event that was accepted once and is not judged again: no limits. */
+NODISCARD bool event_parse_stored(struct slice text, struct arena *arena, struct event *ev);
+
 /* Appends the canonical JSON of ev. Check out->failed. */
 void event_write(const struct event *ev, struct buf *out);
 /* Appends [0,"pubkey",created_at,kind,tags,"content"], the text whose SHA-256 is the id. With

@@ -339,3 +339,12 @@ bool event_parse(struct slice text, const struct event_limits *limits, struct ar
     *has_id = seen & 1u << MEMBER_ID || find_id(text, arena, ev);
     return false;
 }
+
+bool event_parse_stored(struct slice text, struct arena *arena, struct event *ev)
+{
+    static const struct event_limits none = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
+    const char *error;
+    bool has_id;
+
+    return event_parse(text, &none, arena, ev, &has_id, &error);
+}

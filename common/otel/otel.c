@@ -190,6 +190,7 @@ static enum post_result judge(struct exporter *e, const char *path, CURLcode cod
 static enum post_result post(struct exporter *e, const char *path, char *body, long timeout_ms)
 {
     char url[MAX_URL + 16];
+    enum post_result result;
     long status = 0;
     CURLcode code;
 
@@ -204,7 +205,7 @@ static enum post_result post(struct exporter *e, const char *path, char *body, l
     code = curl_easy_perform(e->curl);
     curl_easy_getinfo(e->curl, CURLINFO_RESPONSE_CODE, &status);
     free(body);
-    enum post_result result = judge(e, path, code, status);
+    result = judge(e, path, code, status);
     buf_deinit(&e->answer);
     return result;
 }
@@ -326,23 +327,28 @@ static struct slice trim(const char *begin, const char *end)
     return slice_of(begin, (size_t)(end - begin));
 }
 
-/* The next of "key=value,key=value", without the blanks around it. A value may hold blanks and more
- * equals signs ("Authorization=Basic dTpw=="). False at the end. */
-static bool next_header(const char **text, struct slice *key, struct slice *value)
+/* The next of "key=value,key=value", without the blanks around it; empty ones too. A value may hold
+ * blanks and more equals signs ("Authorization=Basic dTpw=="). False at the end. */
+static bool next_entry(const char **text, struct slice *entry)
 {
-    while (**text != '\0') {
-        const char *begin = *text, *end = begin + strcspn(begin, ",");
-        const char *equals = memchr(begin, '=', (size_t)(end - begin));
+    const char *begin = *text, *end = begin + strcspn(begin, ",");
 
-        *text = *end ? end + 1 : end;
-        if (!equals)
-            continue;
-        *key = trim(begin, equals);
-        *value = trim(equals + 1, end);
-        if (key->len > 0)
-            return true;
-    }
-    return false;
+    if (*begin == '\0')
+        return false;
+    *text = *end ? end + 1 : end;
+    *entry = trim(begin, end);
+    return true;
+}
+
+static bool split_entry(struct slice entry, struct slice *key, struct slice *value)
+{
+    const char *equals = entry.len > 0 ? memchr(entry.ptr, '=', entry.len) : NULL;
+
+    if (!equals)
+        return false;
+    *key = trim(entry.ptr, equals);
+    *value = trim(equals + 1, entry.ptr + entry.len);
+    return key->len > 0;
 }
 
 /* Values are percent-encoded, as in W3C Baggage. What is no such code is itself. */
@@ -383,9 +389,11 @@ static struct curl_slist *append_header(struct curl_slist *list, struct slice ke
 static bool add_headers(struct exporter *e, const char *text)
 {
     struct curl_slist *grown = curl_slist_append(NULL, "Content-Type: application/json");
-    struct slice key, value;
+    struct slice entry, key, value;
 
-    while (grown && next_header(&text, &key, &value)) {
+    while (grown && next_entry(&text, &entry)) {
+        if (!split_entry(entry, &key, &value))
+            continue;
         e->headers = grown;
         grown = append_header(grown, key, value);
     }
@@ -438,18 +446,13 @@ bool otel_check_endpoint(const char *value, struct buf *error)
 
 bool otel_check_headers(const char *value, struct buf *error)
 {
-    const char *rest = value;
+    struct slice entry, key, text;
 
-    while (*rest != '\0') {
-        size_t n = strcspn(rest, ",");
-        struct slice entry = trim(rest, rest + n);
-        const char *equals = memchr(entry.ptr, '=', entry.len);
-
-        if (entry.len > 0 && (!equals || equals == entry.ptr)) {
+    while (next_entry(&value, &entry)) {
+        if (entry.len > 0 && !split_entry(entry, &key, &text)) {
             buf_add_str(error, "must be key=value pairs, comma-separated");
             return false;
         }
-        rest += rest[n] ? n + 1 : n;
     }
     return true;
 }

@@ -227,16 +227,13 @@ struct restored {
 static size_t read_rows(const PGresult *r, struct arena *arena, struct restored *rows,
                         struct new_event **list)
 {
-    static const struct event_limits any = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
     size_t n = 0;
 
     for (int row = 0; row < PQntuples(r); row++) {
         struct slice json = db_get_slice(r, row, 1);
-        const char *error;
-        bool has_id;
 
-        if (!event_parse(json, &any, arena, &rows[n].ev, &has_id, &error)) {
-            log_error("manage", "a withheld event cannot be read", "reason=\"%s\"", error);
+        if (!event_parse_stored(json, arena, &rows[n].ev)) {
+            log_error("manage", "a withheld event cannot be read", "");
             continue;
         }
         new_event_init(&rows[n].store, &rows[n].ev, json);

@@ -149,16 +149,12 @@ static bool matches_any(const struct query_request *q, const struct event *ev)
 
 static enum err match_line(struct query_run *run, uint64_t seq, struct slice event, struct buf *out)
 {
-    static const struct event_limits any = {SIZE_MAX, SIZE_MAX,
-                                            SIZE_MAX}; /* it was accepted once */
     struct arena arena;
     struct event ev;
-    const char *error;
-    bool has_id;
 
     (void)seq;
     arena_init(&arena, EVENT_ARENA_CAP);
-    if (event_parse(event, &any, &arena, &ev, &has_id, &error) && matches_any(&run->request, &ev) &&
+    if (event_parse_stored(event, &arena, &ev) && matches_any(&run->request, &ev) &&
         event_readable(&ev, run->request.readers, run->request.n_readers)) {
         buf_add_slice(out, event);
         buf_add_char(out, '\n');

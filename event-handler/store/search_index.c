@@ -7,8 +7,6 @@ enum { STEP_MOST = 200, STEP_BYTES = 4 * 1024 * 1024, MEMORY_MOST = 256 * 1024 *
 
 #define LOCK_NUMBER "128018180695406" /* see migrate.c */
 
-static const struct event_limits no_limits = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
-
 struct rows { /* what a step adds */
     int64_t *seq;
     struct slice *words;
@@ -83,11 +81,9 @@ static struct slice words_of(struct slice json, struct arena *arena)
     struct slice words = {NULL, 0};
     struct event ev;
     struct buf text;
-    const char *error;
-    bool has_id;
 
     buf_init(&text, 2 * SEARCH_TEXT_MOST);
-    if (event_parse(json, &no_limits, arena, &ev, &has_id, &error))
+    if (event_parse_stored(json, arena, &ev))
         search_text_write(&ev, arena, &text);
     if (!text.failed && text.len > 0)
         words = arena_copy(arena, buf_slice(&text));

@@ -191,7 +191,14 @@ static bool read_self(struct reading *r, const char *member)
     return true;
 }
 
-static bool read_relay(struct reading *r, const char *member)
+struct text_member {
+    const char *name;
+    char **out;
+};
+
+/* An object of which n members are texts. */
+static bool read_texts(struct reading *r, const char *member, const struct text_member *texts,
+                       size_t n)
 {
     struct slice key;
     bool ok = true;
@@ -199,16 +206,21 @@ static bool read_relay(struct reading *r, const char *member)
     if (jread_peek(&r->json) != J_OBJECT || !jread_object(&r->json))
         return refuse(r, member, "must be an object");
     while (ok && jread_key(&r->json, &key)) {
-        if (slice_eq(key, SLICE("name")))
-            ok = read_text(r, "name", &r->s->name);
-        else if (slice_eq(key, SLICE("description")))
-            ok = read_text(r, "description", &r->s->description);
-        else if (slice_eq(key, SLICE("icon")))
-            ok = read_text(r, "icon", &r->s->icon);
-        else
-            ok = jread_skip(&r->json, NULL);
+        size_t i = 0;
+
+        while (i < n && !slice_eq(key, slice_str(texts[i].name)))
+            i++;
+        ok = i < n ? read_text(r, texts[i].name, texts[i].out) : jread_skip(&r->json, NULL);
     }
     return ok && jread_ok(&r->json);
+}
+
+static bool read_relay(struct reading *r, const char *member)
+{
+    const struct text_member texts[] = {
+        {"name", &r->s->name}, {"description", &r->s->description}, {"icon", &r->s->icon}};
+
+    return read_texts(r, member, texts, ARRAY_LEN(texts));
 }
 
 static bool read_blocked(struct reading *r, const char *member)
@@ -297,20 +309,10 @@ static bool read_restricted(struct reading *r, const char *member)
 
 static bool read_settings(struct reading *r, const char *member)
 {
-    struct slice key;
-    bool ok = true;
+    const struct text_member texts[] = {{"AUTH_MODE", &r->s->auth_mode},
+                                        {"PRIVATE_KINDS", &r->s->private_kinds}};
 
-    if (jread_peek(&r->json) != J_OBJECT || !jread_object(&r->json))
-        return refuse(r, member, "must be an object");
-    while (ok && jread_key(&r->json, &key)) {
-        if (slice_eq(key, SLICE("AUTH_MODE")))
-            ok = read_text(r, "AUTH_MODE", &r->s->auth_mode);
-        else if (slice_eq(key, SLICE("PRIVATE_KINDS")))
-            ok = read_text(r, "PRIVATE_KINDS", &r->s->private_kinds);
-        else
-            ok = jread_skip(&r->json, NULL);
-    }
-    return ok && jread_ok(&r->json);
+    return read_texts(r, member, texts, ARRAY_LEN(texts));
 }
 
 /* ---- the whole ---- */

@@ -48,13 +48,8 @@ void fanout_free(struct fanout *f)
 
 static bool parse(struct fanout *f, struct slice json, struct event *ev)
 {
-    /* The event handler has applied its limits; an event that it let in is not judged again. */
-    static const struct event_limits no_limits = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
-    const char *error;
-    bool has_id;
-
     arena_reset(&f->arena);
-    return event_parse(json, &no_limits, &f->arena, ev, &has_id, &error);
+    return event_parse_stored(json, &f->arena, ev);
 }
 
 static struct refbuf *body_of(struct live_event *e)

@@ -202,18 +202,16 @@ static bool names_id(const struct delete_targets *t, const struct ring_entry *e)
 
 static bool names_address(const struct delete_targets *t, const struct ring_entry *e)
 {
-    const struct event_limits no_limits = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
     enum kind_class class = kind_class(e->kind);
     struct event_id address;
     struct arena arena;
     struct event ev;
-    const char *error;
-    bool has_id, found = false;
+    bool found = false;
 
     if (t->n_addresses == 0 || (class != KIND_REPLACEABLE && class != KIND_ADDRESSABLE))
         return false;
     arena_init(&arena, 64 * MIB);
-    if (event_parse(entry_json(e), &no_limits, &arena, &ev, &has_id, &error)) {
+    if (event_parse_stored(entry_json(e), &arena, &ev)) {
         struct slice d = class == KIND_ADDRESSABLE ? event_d_value(&ev) : SLICE("");
 
         event_address(ev.kind, &ev.pubkey, d, address.b);
